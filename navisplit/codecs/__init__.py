@@ -1,0 +1,1 @@
+"""Feature codecs behind one registry."""

@@ -1,0 +1,1 @@
+"""What runs on the server: tail, policies, one session a drone."""

@@ -1,0 +1,1 @@
+"""Offline flights, metrics, reports."""

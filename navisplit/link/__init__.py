@@ -1,0 +1,1 @@
+"""The radio between vehicle and edge: models of delay, rate and loss."""

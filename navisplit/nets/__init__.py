@@ -1,0 +1,1 @@
+"""Torch modules: trunk, branches, tail, teacher, gate; and the branch set that stores them."""

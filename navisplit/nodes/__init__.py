@@ -1,0 +1,1 @@
+"""ROS 2 shells, thin: parameters, conversion, call, publish."""

@@ -1,0 +1,1 @@
+"""The world outside: an AirSim-compatible simulator (worlds, ray caster, camera, quadrotor, RPC server)."""

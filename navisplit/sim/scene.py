@@ -1,0 +1,76 @@
+"""A scene: the geometry, materials and light that the ray caster draws and that the drone can hit.
+
+Everything is in the ``map`` frame (ENU, metres). A scene is built once from a world (``navisplit.sim.world``) and
+never changes; what moves is added by the simulation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+SKY_DEPTH_M = 65504.0
+"""Planar depth where a ray meets nothing: the largest half float, which is what AirSim's depth target can hold."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """How a surface looks."""
+
+    name: str
+    albedo: NDArray[np.float32]  # (N, N, 3) linear RGB in [0, 1], N a power of two (1 for a plain colour)
+    tile_m: float | None = 4.0  # triplanar tile size in metres; None: mapped by the mesh's uv
+    foliage: bool = False  # lit softly from both sides
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """One named thing, as triangles in map coordinates."""
+
+    name: str
+    vertices: NDArray[np.float32]  # (V, 3) m
+    faces: NDArray[np.int32]  # (F, 3) counter-clockwise from outside
+    normals: NDArray[np.float32]  # (V, 3) unit; split vertices where an edge is sharp
+    material: NDArray[np.int32]  # (F,) index into Scene.materials
+    segmentation_id: int  # 0..255, 0 is sky
+    uv: NDArray[np.float32] | None = None  # (V, 2)
+    position: tuple[float, float, float] = (0.0, 0.0, 0.0)  # pose of the object's origin, for the API
+    orientation: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)  # x, y, z, w
+
+
+@dataclass(frozen=True)
+class Light:
+    """Sun, sky and air."""
+
+    sun_direction: tuple[float, float, float] = (0.45, 0.35, 0.82)  # towards the sun; normalised by the renderer
+    sun_intensity: float = 1.0
+    ambient: float = 1.0
+    fog_density: float = 0.004  # 1/m, exponential
+    cloud_cover: float = 0.5  # 0 clear .. 1 overcast
+    warmth: float = 0.0  # -1 blue .. 1 golden, our choice of one colour axis for the time of day
+
+
+@dataclass(frozen=True)
+class PlayerStart:
+    """Where a vehicle rests when the simulation starts: AirSim's NED origin."""
+
+    position: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    yaw: float = 0.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that a renderer and a collision test need."""
+
+    name: str
+    objects: tuple[SceneObject, ...]
+    materials: tuple[Material, ...]
+    light: Light = field(default_factory=Light)
+    player_start: PlayerStart = field(default_factory=PlayerStart)
+
+    @property
+    def triangle_count(self) -> int:
+        """Number of triangles in all objects."""
+        return sum(len(o.faces) for o in self.objects)
