@@ -1,0 +1,212 @@
+"""The arguments of a flight, for ``ros2 launch`` and ``navisplit fly`` alike, and what they mean.
+
+Both pass text; ``FlightPlan.from_arguments`` turns it into a checked plan: configuration, world, route, addresses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from navisplit.config import FlightConfig, from_mapping
+from navisplit.errors import ConfigError, RouteError, UsageError, nearest_name
+
+
+class Side(enum.Enum):
+    """The machine on which a node runs."""
+
+    VEHICLE = "vehicle"
+    EDGE = "edge"
+
+
+BOTH = frozenset(Side)
+VEHICLE_ONLY = frozenset({Side.VEHICLE})
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument. An empty default means "as the configuration has it"."""
+
+    name: str
+    default: str
+    description: str
+    sides: frozenset[Side] = VEHICLE_ONLY
+
+
+ARGUMENTS: tuple[Argument, ...] = (
+    Argument("world", "forest", "world to fly in: a name of worlds/, or an .sdf file"),
+    Argument("route", "0", "id of a route of the world's .routes.csv"),
+    Argument("goal", "", "'X Y Z' in the map (ENU, m) to fly to from where the vehicle is, in place of a route"),
+    Argument("branch", "", "what the head sends: gate, or a name that `navisplit branches` lists (default: gate)"),
+    Argument("models", "", "branch set: a name of models/, or a folder (default: default)", BOTH),
+    Argument("link", "", "emulated radio: none, wifi-near, wifi-far, lte, lora (default: none)", BOTH),
+    Argument("policy", "", "policy of the edge server (default: planner)", BOTH),
+    Argument("speed", "", "cruise speed in m/s (default: 3.0)", BOTH),
+    Argument("config", "", "YAML file with settings of the flight, as config/flight.yaml", BOTH),
+    Argument("namespace", "drone_1", "namespace of the vehicle's topics", BOTH),
+    Argument("airsim", "", "HOST:PORT of a running AirSim; empty: start our simulator"),
+    Argument("port", "41451", "port of our simulator on 127.0.0.1"),
+    Argument("headless", "true", "start our simulator without a window"),
+    Argument("timeout", "", "simulated seconds after which the flight has failed (default: by the route's length)"),
+    Argument("seed", "0", "seed of the emulated radio"),
+    Argument("record", "", "MCAP bag to write; empty: none"),
+    Argument("out", "", "folder for the report (default: runs/<date and time>)"),
+)
+
+
+def arguments_for(sides: Iterable[Side]) -> tuple[Argument, ...]:
+    """The arguments that mean something on these sides."""
+    wanted = frozenset(sides)
+    return tuple(argument for argument in ARGUMENTS if argument.sides & wanted)
+
+
+def completed(values: Mapping[str, str], sides: Iterable[Side]) -> dict[str, str]:
+    """The values with defaults where they are missing. Raises UsageError on a name that is not an argument."""
+    known = {argument.name: argument.default for argument in arguments_for(sides)}
+    for name in values:
+        if name not in known:
+            raise UsageError(f"There is no argument '{name}'.{nearest_name(name, known)}")
+    return {name: str(values.get(name, default)).strip() for name, default in known.items()}
+
+
+@dataclass(frozen=True)
+class FlightPlan:
+    """Where a flight goes and what flies it: the vehicle's arguments, resolved and checked."""
+
+    config: FlightConfig
+    world: str  # path; empty where an outside AirSim and a goal need none
+    route_id: int  # -1 for a goal without a route
+    start: tuple[float, ...]  # x, y, z, yaw; empty: from where the vehicle is
+    goal: tuple[float, ...]  # x, y, z
+    length_m: float  # 0 where unknown
+    origin: tuple[float, ...]  # AirSim's NED origin in the map
+    host: str
+    port: int
+    own_simulator: bool
+    headless: bool
+    timeout_s: float | None
+    seed: int
+    record: str  # absolute path, or empty
+    out: str  # absolute path
+
+    @classmethod
+    def from_arguments(cls, given: Mapping[str, str], stamp: str) -> FlightPlan:
+        """Check and resolve; ``stamp`` names the default report folder. Raises UsageError, WorldError, RouteError."""
+        config = flight_config(given)
+        host, port = _address(given["airsim"]) if given["airsim"] else ("127.0.0.1", _number(given, "port", int))
+        common: dict[str, Any] = {
+            "host": host,
+            "port": port,
+            "own_simulator": not given["airsim"],
+            "headless": _truth(given, "headless"),
+            "timeout_s": _number(given, "timeout", float) if given["timeout"] else None,
+            "seed": _number(given, "seed", int),
+            "record": _absolute(given["record"]) if given["record"] else "",
+            "out": _absolute(given["out"] or Path("runs", stamp)),
+        }
+        if given["goal"]:
+            return cls(config=config, **common, **_to_goal(given))
+        return _along_route(given, config, common)
+
+
+def _to_goal(given: Mapping[str, str]) -> dict[str, Any]:
+    where = {"route_id": -1, "start": (), "goal": _vector(given["goal"]), "length_m": 0.0}
+    if given["airsim"]:  # a world that only that AirSim knows: its origin is the map's
+        return {**where, "world": "", "origin": (0.0, 0.0, 0.0)}
+    from navisplit.sim import worlds
+
+    path = worlds.find_world(given["world"])
+    return {**where, "world": str(path.absolute()), "origin": _floats(worlds.player_start(path).position)}
+
+
+def _along_route(given: Mapping[str, str], config: FlightConfig, common: dict[str, Any]) -> FlightPlan:
+    from navisplit.sim import worlds
+
+    path = worlds.find_world(given["world"])
+    route_id = _number(given, "route", int)
+    routes = {route.id: route for route in worlds.read_routes(worlds.routes_for(path))}
+    if route_id not in routes:
+        raise RouteError(f"World {path.stem} has no route {route_id}: its ids go from {min(routes)} to {max(routes)}.")
+    route = routes[route_id]
+    if route.min_z is not None and route.max_z is not None:
+        policy = dataclasses.replace(config.policy, min_z_m=float(route.min_z), max_z_m=float(route.max_z))
+        config = dataclasses.replace(config, policy=policy)
+    return FlightPlan(
+        config=config,
+        world=str(path.absolute()),
+        route_id=route_id,
+        start=(*_floats(route.start), float(route.start_yaw)),
+        goal=_floats(route.goal),
+        length_m=float(route.length_m or 0.0),
+        origin=_floats(worlds.player_start(path).position),
+        **common,
+    )
+
+
+def flight_config(given: Mapping[str, str]) -> FlightConfig:
+    """The configuration file, then the arguments over it. Raises ConfigError."""
+    values = read_settings(Path(given["config"])) if given["config"] else {}
+    values.update({name: given[name] for name in ("branch", "models", "link") if given.get(name)})
+    policy = dict(values.get("policy") or {})
+    if given["policy"]:
+        policy["name"] = given["policy"]
+    if given["speed"]:
+        policy["speed_mps"] = _number(given, "speed", float)
+    return from_mapping(FlightConfig, {**values, "policy": policy} if policy else values)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file. Raises ConfigError where it is missing or not a mapping."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.expanduser().read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"Cannot read the configuration {path}: {error}. See config/flight.yaml for one.") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected settings as 'name: value', found {type(values).__name__}.")
+    return values
+
+
+def _number(given: Mapping[str, str], name: str, kind: type) -> Any:
+    try:
+        return kind(given[name])
+    except ValueError:
+        word = "a whole number" if kind is int else "a number"
+        raise UsageError(f"{name}: expected {word}, got '{given[name]}'.") from None
+
+
+def _truth(given: Mapping[str, str], name: str) -> bool:
+    value = given[name].lower()
+    if value not in ("true", "false"):
+        raise UsageError(f"{name}: expected true or false, got '{given[name]}'.")
+    return value == "true"
+
+
+def _vector(text: str) -> tuple[float, ...]:
+    try:
+        values = _floats(text.replace(",", " ").split())
+    except ValueError:
+        values = ()
+    if len(values) != 3:
+        raise UsageError(f"goal: expected three numbers 'X Y Z' (ENU, m), got '{text}'.")
+    return values
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError(f"airsim: expected HOST:PORT, got '{text}'. AirSim's own port is 41451.")
+    return host, int(port)
+
+
+def _absolute(path: str | Path) -> str:
+    return str(Path(path).expanduser().absolute())
+
+
+def _floats(values: Iterable[Any]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

@@ -1,0 +1,134 @@
+"""The local planner: flies on estimated depth, the vehicle's state and the goal, and nothing else.
+
+Each frame: fuse the depth into a rolling map, flood the cost to go through it, judge a fan of velocity commands by the
+vehicle's response to them, and look where the way leads. Figures are our choice unless a source is named.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navisplit.config import PolicyConfig
+from navisplit.edge.local_map import OCCUPIED_LOG_ODDS, LocalMap
+from navisplit.edge.policies import Decision, DepthImage, State, View, register
+from navisplit.edge.primitives import STEP_S, Weights, fan, follow, judge
+from navisplit.edge.wavefront import Wavefront
+from navisplit.frames import Vector, VelocityCommand, rotation_matrix, wrap_angle, yaw_of
+
+GRAVITY = 9.80665
+LATENCY_S = 0.08  # capture to effect: head, link, tail, guard
+YAW_GAIN = 2.2  # 1/s; the vehicle's yaw rate lags 0.2 s
+LOOK_AHEAD_M = 3.0
+STOP_WITHIN_M = 0.8
+
+
+@register("planner")
+class Planner:
+    """Receding-horizon planner with memory (``Policy``)."""
+
+    def __init__(self, config: PolicyConfig) -> None:
+        self.config = config
+        self.weights = Weights()
+        self.map = LocalMap()
+        self.wavefront = Wavefront()
+        self._weights = self.weights.vector()
+        self._command = np.zeros(3)
+        self._blind = 1.0
+
+    def reset(self) -> None:
+        """Forget the map and the last command."""
+        self.map.reset()
+        self._command = np.zeros(3)
+        self._blind = 1.0
+
+    def act(self, image: DepthImage | None, view: View | None, state: State, stamp_ns: int) -> Decision:
+        """Decide on a command from one depth image (None: from memory) and the state at its capture."""
+        position, goal = np.asarray(state.position, float), np.asarray(state.goal, float)
+        self.map.centre_on(position, stamp_ns)
+        if image is not None and view is not None:
+            self.map.insert(image, view, position, state.orientation)
+            self._blind = 0.0 if image.spread is None else float(np.median(image.spread))
+        self.map.update_clearance()
+        self.wavefront.update(self.map, goal, self.config.min_z_m, self.config.max_z_m, position)
+        way = self.wavefront.way(position, LOOK_AHEAD_M + 1.5)
+        command = self._choose(state, position, goal, way)
+        self._command = command
+        yaw_rate = self._look(state, position, goal, way)
+        confidence = math.exp(-2.0 * self._blind)
+        return Decision(VelocityCommand(command, yaw_rate), self._free_ahead(position, command), confidence)
+
+    def _choose(self, state: State, position: Vector, goal: Vector, way: NDArray[np.float64]) -> Vector:
+        remaining = float(np.linalg.norm(goal - position))
+        if remaining < STOP_WITHIN_M:
+            return np.zeros(3)
+        start = self._predicted(state, position)
+        target = _point_along(way, 2.0) if remaining > 2.5 else goal
+        ahead = target - position
+        azimuth = math.atan2(ahead[1], ahead[0])
+        elevation = math.atan2(ahead[2], max(math.hypot(ahead[0], ahead[1]), 0.3))
+        # A velocity loop of 1.1 /s overshoots unless asked for less as the goal nears.
+        speed = min(self.config.speed_mps, max(0.5, 0.7 * remaining))
+        speed *= 1.0 / (1.0 + 1.5 * max(0.0, self._blind - 0.15))
+        commands = fan(azimuth, elevation, speed)
+        local_map, front = self.map, self.wavefront
+        cost, safe = judge(
+            commands, start, self._command, local_map.clearance, local_map.log_odds, local_map.origin,
+            local_map.config.cell_m, local_map.max_clearance_m, front.cost, front.cell_m,
+            self.config.min_z_m, self.config.max_z_m, self._weights,
+        )  # fmt: skip
+        best = int(np.argmin(cost))
+        if not safe[best]:
+            # Nothing can stop in time: oppose the motion, which brakes harder than asking for zero.
+            velocity = np.asarray(state.velocity, float)
+            return -0.4 * velocity if np.linalg.norm(velocity) > 0.5 else commands[best] * 0.5
+        return commands[best]
+
+    def _predicted(self, state: State, position: Vector) -> NDArray[np.float64]:
+        """State when the command takes effect: the last command flown on for the latency, (8,) as ``follow``."""
+        up = rotation_matrix(state.orientation)[:, 2]
+        start = np.zeros(8)
+        start[:3], start[3:6] = position, state.velocity
+        start[6:8] = np.clip(GRAVITY * up[:2] / max(up[2], 0.3), -6.0, 6.0)
+        follow(start, self._command[0], self._command[1], self._command[2], LATENCY_S)
+        return start
+
+    def _look(self, state: State, position: Vector, goal: Vector, way: NDArray[np.float64]) -> float:
+        """Yaw rate towards where the way leads."""
+        target = _point_along(way, LOOK_AHEAD_M)
+        ahead = target[:2] - position[:2]
+        if np.hypot(*ahead) < 0.6:
+            ahead = goal[:2] - position[:2]
+        if np.hypot(*ahead) < 0.6:
+            return 0.0
+        error = wrap_angle(math.atan2(ahead[1], ahead[0]) - yaw_of(state.orientation))
+        return float(np.clip(YAW_GAIN * error, -self.config.max_yaw_rate_rps, self.config.max_yaw_rate_rps))
+
+    def _free_ahead(self, position: Vector, command: Vector) -> float:
+        """Distance along the command to the first occupied cell of the map, m."""
+        speed = float(np.linalg.norm(command))
+        cell, reach = self.map.config.cell_m, self.map.config.max_range_m
+        if speed < 1e-3:
+            return reach
+        distances = np.arange(0.5, reach, 0.5 * cell)
+        cells = np.floor((position + distances[:, None] * command / speed - self.map.origin) / cell).astype(int)
+        inside = ((cells >= 0) & (cells < self.map.log_odds.shape)).all(axis=1)
+        cells, distances = cells[inside], distances[inside]
+        blocked = self.map.log_odds[tuple(cells.T)] > OCCUPIED_LOG_ODDS
+        return float(distances[np.argmax(blocked)]) if blocked.any() else reach
+
+
+def _point_along(way: NDArray[np.float64], length_m: float) -> Vector:
+    """Point at a length along a polyline (N, 3), or its end."""
+    walked = 0.0
+    for a, b in zip(way[:-1], way[1:], strict=True):
+        step = float(np.linalg.norm(b - a))
+        if walked + step >= length_m:
+            return a + (b - a) * ((length_m - walked) / step)
+        walked += step
+    return way[-1]
+
+
+__all__ = ["STEP_S", "Planner"]

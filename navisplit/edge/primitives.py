@@ -1,0 +1,140 @@
+"""Motion primitives: what the vehicle would do under each of a fan of velocity commands, and what that would cost.
+
+The vehicle's answer to a velocity command is modelled after SimpleFlight: horizontal acceleration 1.12 /s times the
+velocity error, at most 6 m/s2, with a lag of 0.13 s (fitted to reference/simpleflight_traces.csv, rms 2 % of the command);
+vertical 3.5 /s and 4.6 m/s2. Each primitive is flown for a horizon, and once more as "this command until the next one can
+arrive, then brake": only what can still stop in seen free space counts as safe. Weights are our choice.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from navisplit.edge.local_map import FREE_LOG_ODDS, sample
+from navisplit.edge.wavefront import cost_at
+
+GAIN, GAIN_Z, LAG_S = 1.12, 3.5, 0.13
+MAX_ACCELERATION, MAX_ACCELERATION_Z = 6.0, 4.6
+STEP_S = 0.1
+
+AZIMUTHS = np.radians([0, 6, -6, 12, -12, 20, -20, 30, -30, 42, -42, 56, -56, 72, -72, 90, -90, 115, -115, 145, -145, 180])
+ELEVATIONS = np.radians([0, 10, -10, 25, -25, 50, -50])
+SPEEDS = np.array([1.0, 0.75, 0.5, 0.25])
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How a primitive is judged. Costs are in metres of way."""
+
+    horizon_s: float = 1.3
+    commit_s: float = 0.35  # until the next command takes effect, with one frame lost
+    body_m: float = 0.58  # clearance below this counts as a hit: body 0.30 + half a cell 0.15 + error
+    roomy_m: float = 1.3
+    tight: float = 1.2  # per second at no spare clearance, times speed
+    unknown: float = 0.8  # per second in cells never seen, times speed
+    change: float = 0.12  # per m/s of change of command
+    unsafe: float = 50.0
+    airspace: float = 30.0  # per metre outside the airspace
+    margin_z_m: float = 0.45  # kept from the airspace's limits
+
+    def vector(self) -> NDArray[np.float64]:
+        """The same, for the kernel."""
+        return np.array(
+            [self.horizon_s, self.commit_s, self.body_m, self.roomy_m, self.tight, self.unknown, self.change, self.unsafe,
+             self.airspace, self.margin_z_m]
+        )  # fmt: skip
+
+
+def fan(azimuth: float, elevation: float, speed: float) -> NDArray[np.float64]:
+    """Velocity commands (N, 3) m/s around a direction; the last one is to stand still."""
+    azimuths = azimuth + AZIMUTHS
+    elevations = np.clip(elevation + ELEVATIONS, -math.radians(70), math.radians(70))
+    a, e, s = np.meshgrid(azimuths, elevations, SPEEDS * speed, indexing="ij")
+    horizontal = s * np.cos(e)
+    commands = np.stack([horizontal * np.cos(a), horizontal * np.sin(a), s * np.sin(e)], axis=-1).reshape(-1, 3)
+    return np.vstack([commands, np.zeros((1, 3))])
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def follow(state, cx, cy, cz, step):  # noqa: ANN001, ANN201 - numba kernel
+    """Advance (x, y, z, vx, vy, vz, ax, ay) under a velocity command by ``step`` seconds, in place."""
+    wx, wy = GAIN * (cx - state[3]), GAIN * (cy - state[4])
+    norm = np.sqrt(wx * wx + wy * wy)
+    if norm > MAX_ACCELERATION:
+        wx, wy = wx * MAX_ACCELERATION / norm, wy * MAX_ACCELERATION / norm
+    blend = 1.0 - np.exp(-step / LAG_S)
+    state[6] += (wx - state[6]) * blend
+    state[7] += (wy - state[7]) * blend
+    az = min(max(GAIN_Z * (cz - state[5]), -MAX_ACCELERATION_Z), MAX_ACCELERATION_Z)
+    state[0] += step * (state[3] + 0.5 * step * state[6])
+    state[1] += step * (state[4] + 0.5 * step * state[7])
+    state[2] += step * (state[5] + 0.5 * step * az)
+    state[3] += step * state[6]
+    state[4] += step * state[7]
+    state[5] += step * az
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _seen(log_odds, x, y, z):  # noqa: ANN001, ANN202
+    i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
+    if i < 0 or j < 0 or k < 0 or i >= log_odds.shape[0] or j >= log_odds.shape[1] or k >= log_odds.shape[2]:
+        return False
+    return log_odds[i, j, k] < FREE_LOG_ODDS
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def judge(  # noqa: ANN201
+    commands, start, previous, clearance, log_odds, origin, cell, outside, cost, cost_cell, min_z, max_z, weights  # noqa: ANN001
+):  # fmt: skip
+    """Cost (N,) of each command from ``start`` (8,), and whether it is safe (N,)."""
+    horizon, commit, body, roomy, tight, unknown, change, unsafe, airspace, margin = weights
+    n = len(commands)
+    total, safe = np.zeros(n), np.zeros(n, np.bool_)
+    state = np.empty(8)
+    here = sample(clearance, (start[0] - origin[0]) / cell, (start[1] - origin[1]) / cell, (start[2] - origin[2]) / cell, outside)
+    need = min(body, here - 0.02)  # already too near: at least do not come nearer
+    for p in range(n):
+        cx, cy, cz = commands[p]
+        value, hit = 0.0, False
+        for braking in range(2):
+            state[:] = start
+            steps = int((horizon if braking == 0 else commit + 2.5) / STEP_S + 0.5)
+            for s in range(steps):
+                stop = braking == 1 and s * STEP_S >= commit
+                follow(state, 0.0 if stop else cx, 0.0 if stop else cy, 0.0 if stop else cz, STEP_S)
+                speed = np.sqrt(state[3] ** 2 + state[4] ** 2 + state[5] ** 2)
+                if stop and speed < 0.25:
+                    break
+                x, y, z = (state[0] - origin[0]) / cell, (state[1] - origin[1]) / cell, (state[2] - origin[2]) / cell
+                room = sample(clearance, x, y, z, outside)
+                low, high = min_z + margin, max_z - margin
+                beyond = max(low - state[2], state[2] - high, 0.0)
+                if braking == 0:
+                    value += airspace * beyond * STEP_S
+                    if room < roomy:
+                        lack = min((roomy - room) / (roomy - body), 1.5)
+                        value += tight * lack * lack * (0.3 + speed) * STEP_S
+                    if not _seen(log_odds, x, y, z):
+                        value += unknown * speed * STEP_S
+                    if room < need:
+                        value += unsafe * 0.5 * (1.0 - s / steps) + 2.0
+                        break
+                else:
+                    if room < need:
+                        hit = True
+                        value += unsafe * (1.0 + speed)
+                        break
+                    if speed > 0.8 and not _seen(log_odds, x, y, z):
+                        value += unknown * (speed - 0.8) * STEP_S * 4.0
+            if braking == 0:
+                x, y, z = (state[0] - origin[0]) / cost_cell, (state[1] - origin[1]) / cost_cell, (state[2] - origin[2]) / cost_cell
+                value += cost_at(cost, x, y, z, cost_cell)
+        dx, dy, dz = cx - previous[0], cy - previous[1], cz - previous[2]
+        total[p] = value + change * np.sqrt(dx * dx + dy * dy + dz * dz)
+        safe[p] = not hit
+    return total, safe

@@ -1,0 +1,153 @@
+"""The ROS graph of a flight, as data: which nodes, where, with which parameters and remappings.
+
+``launch/*.launch.py`` turns it into ROS launch actions, ``navisplit fly`` into plain processes, both from the same
+arguments (``navisplit.arguments``), so that they cannot drift apart. Nothing here imports ROS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from navisplit.arguments import FlightPlan, Side, completed, flight_config
+from navisplit.config import FlightConfig, to_mapping
+from navisplit.errors import UsageError, nearest_name
+
+PACKAGE = "navisplit"
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One node: ``ros2 run navisplit <executable>``, or ``python -m navisplit.nodes.<executable>``."""
+
+    executable: str
+    namespace: str
+    side: Side
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    remappings: tuple[tuple[str, str], ...] = ()
+    required: bool = True  # its end is the end of the flight
+    package: str = PACKAGE
+
+    @property
+    def name(self) -> str:
+        """Name in the ROS graph."""
+        return self.executable
+
+    @property
+    def module(self) -> str:
+        """Python module whose ``main`` runs it."""
+        return f"{PACKAGE}.nodes.{self.executable}"
+
+
+@dataclass(frozen=True)
+class SimulatorSpec:
+    """The simulator, which is a process but not a ROS node."""
+
+    world: str
+    port: int
+    headless: bool
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Words after ``python -m navisplit``."""
+        words = ("sim", "--world", self.world, "--port", str(self.port))
+        return (*words, "--headless") if self.headless else words
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All processes of one launch."""
+
+    nodes: tuple[NodeSpec, ...]
+    simulator: SimulatorSpec | None = None
+
+    def node(self, executable: str) -> NodeSpec:
+        """The node of that executable. Raises UsageError where the graph has none."""
+        for spec in self.nodes:
+            if spec.executable == executable:
+                return spec
+        known = [spec.executable for spec in self.nodes]
+        raise UsageError(f"No '{executable}' in this graph.{nearest_name(executable, known)}")
+
+
+def flight_graph(values: Mapping[str, str], *, stamp: str, sides: Iterable[Side] = tuple(Side)) -> Graph:
+    """The graph for launch arguments (text, as ROS passes them; missing ones take their default).
+
+    ``stamp`` (date and time) names the default report folder. Raises UsageError, WorldError or RouteError.
+    """
+    sides = tuple(sides)
+    given = completed(values, sides)
+    namespace = "/" + given["namespace"].strip("/")
+    if Side.VEHICLE not in sides:
+        return Graph((_tail(namespace, flight_config(given)),))
+    plan = FlightPlan.from_arguments(given, stamp)
+    nodes = [_airsim(namespace, plan), _head(namespace, plan.config), _guard(namespace, plan.config)]
+    if plan.config.link != "none":
+        nodes.append(_link(namespace, plan))
+    if Side.EDGE in sides:
+        nodes.append(_tail(namespace, plan.config))
+    nodes.append(_mission(namespace, plan))
+    simulator = SimulatorSpec(plan.world, plan.port, plan.headless) if plan.own_simulator else None
+    return Graph(tuple(nodes), simulator)
+
+
+def _airsim(namespace: str, plan: FlightPlan) -> NodeSpec:
+    parameters = {"host": plan.host, "port": plan.port, "origin": list(plan.origin), **_camera(plan.config)}
+    return NodeSpec("airsim_node", namespace, Side.VEHICLE, {**parameters, **_start(plan)})
+
+
+def _head(namespace: str, config: FlightConfig) -> NodeSpec:
+    parameters = {"models": config.models, "branch": config.branch, "byte_weight": config.byte_weight}
+    return NodeSpec("head_node", namespace, Side.VEHICLE, {**parameters, **_camera(config)})
+
+
+def _guard(namespace: str, config: FlightConfig) -> NodeSpec:
+    parameters = {**flatten(to_mapping(config.guard), "guard"), "rate_hz": config.timing.guard_rate_hz}
+    return NodeSpec("guard_node", namespace, Side.VEHICLE, parameters)
+
+
+def _link(namespace: str, plan: FlightPlan) -> NodeSpec:
+    parameters = {"profile": plan.config.link, "seed": plan.seed}
+    return NodeSpec("link_node", namespace, Side.VEHICLE, parameters, required=False)
+
+
+def _tail(namespace: str, config: FlightConfig) -> NodeSpec:
+    # Without an emulated radio nothing stands between the two machines: the edge listens to the vehicle directly.
+    direct = (("edge/features", "features"), ("edge/answer", "answer")) if config.link == "none" else ()
+    parameters = {"models": config.models, **_camera(config), **flatten(to_mapping(config.policy), "policy")}
+    # Not required: the vehicle must come down safely without its edge server, and the report must tell of it.
+    return NodeSpec("tail_node", namespace, Side.EDGE, parameters, direct, required=False)
+
+
+def _mission(namespace: str, plan: FlightPlan) -> NodeSpec:
+    parameters: dict[str, Any] = {
+        "world": plan.world,
+        "route": plan.route_id,
+        "goal": list(plan.goal),
+        "length_m": plan.length_m,
+        "out": plan.out,
+        "record": plan.record,
+        **_start(plan),
+        **flatten(to_mapping(plan.config), "flight"),  # all of it goes into the report
+    }
+    if plan.timeout_s is not None:
+        parameters["timeout_s"] = plan.timeout_s
+    return NodeSpec("mission_node", namespace, Side.VEHICLE, parameters)
+
+
+def _start(plan: FlightPlan) -> dict[str, Any]:
+    return {"start": list(plan.start)} if plan.start else {}  # ROS has no empty array of numbers
+
+
+def _camera(config: FlightConfig) -> dict[str, Any]:
+    return flatten(to_mapping(config.camera), "camera")
+
+
+def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Nested settings as dotted ROS parameter names: {"rate_hz": 10.0}, "camera" -> {"camera.rate_hz": 10.0}."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}.{key}"
+        flat.update(flatten(value, name) if isinstance(value, Mapping) else {name: value})
+    return flat

@@ -1,0 +1,32 @@
+"""The teacher: the same task without a bottleneck, by a wider trunk in front of the same kind of body.
+
+Its body initialises the student's, and its body *input* is what the student's adapters are taught to reproduce: the
+Entropic Student recipe (arXiv 2203.08875) of distilling what the decoder reads.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from navisplit.nets.architecture import Architecture
+from navisplit.nets.blocks import ConvNorm
+from navisplit.nets.tail import DepthBody
+from navisplit.nets.trunk import Trunk
+
+
+class Teacher(nn.Module):
+    """Normalised RGB (B, 3, H, W) -> log depth and log scale (B, 72, 128)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.trunk = Trunk(architecture.teacher_widths, architecture.teacher_blocks)
+        self.lift = ConvNorm(self.trunk.channels, architecture.body_widths[0])
+        self.body = DepthBody(architecture)
+
+    def features(self, rgb: Tensor) -> Tensor:
+        """The body's input (B, width, 18, 32): the target of the student's adapters."""
+        return self.lift(self.trunk(rgb))
+
+    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        """Depth and its uncertainty, as ``DepthBody``."""
+        return self.body(self.features(rgb))

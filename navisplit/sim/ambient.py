@@ -1,0 +1,91 @@
+"""Ambient occlusion per vertex: how much of the hemisphere above it is free, baked once when a scene is loaded."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navisplit.sim.bvh import Bvh
+from navisplit.sim.kernel import Floats, Ints, kernel
+from navisplit.sim.trace import LANES, trace_packet
+
+f32 = np.float32
+
+OCCLUSION_RADIUS_M = 5.0
+_LIFT_M = f32(0.02)  # rays start this far off the surface
+_INSIDE_SHARE = f32(0.5)  # more rays than this meeting back faces: the vertex is buried in something
+
+
+def bake_exposure(bvh: Bvh, vertices: Floats, normals: Floats, faces: Ints, soft: NDArray[np.bool_]) -> Floats:
+    """Openness (V,) of each vertex, 1 = nothing within ``OCCLUSION_RADIUS_M``; ``soft`` (T,) marks foliage, leaf order.
+
+    Buried vertices (a wall's foot in the ground) take the mean of their neighbours, so that no shadow leaks out.
+    """
+    exposure = np.empty(len(vertices), np.float32)
+    _bake(bvh, vertices, normals, _hemisphere(), soft, f32(OCCLUSION_RADIUS_M), exposure)
+    return _fill_buried(exposure, faces)
+
+
+def _hemisphere() -> Floats:
+    """32 cosine-weighted directions (3, 32) around +z, on a Fibonacci spiral (our choice)."""
+    i = np.arange(LANES) + 0.5
+    z, angle = np.sqrt(1.0 - i / LANES), i * math.pi * (1.0 + math.sqrt(5.0))
+    side = np.sqrt(1.0 - z * z)
+    return np.stack([side * np.cos(angle), side * np.sin(angle), z]).astype(np.float32)
+
+
+def _fill_buried(exposure: Floats, faces: Ints) -> Floats:
+    for _ in range(3):
+        buried = exposure < 0
+        if not buried.any():
+            break
+        total, count = np.zeros(len(exposure)), np.zeros(len(exposure))
+        for corner in range(3):
+            for other in ((corner + 1) % 3, (corner + 2) % 3):
+                known = ~buried[faces[:, other]]
+                np.add.at(total, faces[known, corner], exposure[faces[known, other]])
+                np.add.at(count, faces[known, corner], 1.0)
+        found = buried & (count > 0)
+        exposure[found] = (total[found] / count[found]).astype(np.float32)
+    return np.where(exposure < 0, f32(0.5), exposure)
+
+
+@kernel
+def _is_back_face(triangles: Floats, t: int, dx: np.float32, dy: np.float32, dz: np.float32) -> bool:
+    ux, uy, uz = (triangles[t, 3 + c] - triangles[t, c] for c in range(3))
+    vx, vy, vz = (triangles[t, 6 + c] - triangles[t, c] for c in range(3))
+    return dx * (uy * vz - uz * vy) + dy * (uz * vx - ux * vz) + dz * (ux * vy - uy * vx) > 0
+
+
+@kernel
+def _bake(bvh: Bvh, vertices: Floats, normals: Floats, spread: Floats, soft: NDArray[np.bool_], radius: np.float32,
+          exposure: Floats) -> None:  # fmt: skip
+    origin = np.empty(3, np.float32)
+    directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
+    distance, hit = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
+    for i in range(vertices.shape[0]):
+        nx, ny, nz = normals[i, 0], normals[i, 1], normals[i, 2]
+        # orthonormal basis around the normal (Duff et al. 2017)
+        sign = f32(1.0) if nz >= 0 else f32(-1.0)
+        a = f32(-1.0) / (sign + nz)
+        b = nx * ny * a
+        for k in range(LANES):
+            x, y, z = spread[0, k], spread[1, k], spread[2, k]
+            directions[0, k] = x * (f32(1.0) + sign * nx * nx * a) + y * b + z * nx
+            directions[1, k] = x * sign * b + y * (sign + ny * ny * a) + z * ny
+            directions[2, k] = -x * sign * nx - y * ny + z * nz
+        for c in range(3):
+            origin[c] = vertices[i, c] + normals[i, c] * _LIFT_M
+        distance[:] = radius
+        hit[:] = -1
+        trace_packet(bvh, origin, directions, work, distance, hit)
+        blocked, buried = f32(0.0), 0
+        for k in range(LANES):
+            t = hit[k]
+            if t >= 0:
+                blocked += f32(1.0) - distance[k] / radius
+                if not soft[t] and _is_back_face(bvh.triangles, t, directions[0, k], directions[1, k], directions[2, k]):
+                    buried += 1
+        exposure[i] = f32(-1.0) if f32(buried) > _INSIDE_SHARE * f32(LANES) else f32(1.0) - blocked / f32(LANES)

@@ -1,0 +1,18 @@
+"""How the simulator's numerical kernels are compiled."""
+
+from __future__ import annotations
+
+from numba import njit
+from numpy import float32, int32, uint8
+from numpy.typing import NDArray
+
+Floats = NDArray[float32]
+Ints = NDArray[int32]
+Bytes = NDArray[uint8]
+
+kernel = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+"""Serial, GIL-free, cached on disk. Not ``parallel=True``: whole frames go to threads instead, and results stay
+the same byte for byte. Fast maths may not meet NaN or infinity: kernels compare before they divide."""
+
+outlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="never")
+"""The same for large inner functions; kept apart so that LLVM vectorises their loops on their own."""

@@ -1,0 +1,149 @@
+"""Single rays and nearest points against the hierarchy: what collision tests and route planning ask."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from navisplit.sim.bvh import STACK_SIZE, Bvh
+from navisplit.sim.kernel import Floats, Ints, kernel
+from navisplit.sim.trace import reciprocal
+
+f32, f64 = np.float32, np.float64
+
+_ZERO, _ONE = f32(0.0), f32(1.0)
+_SLACK = f32(1.000001)
+_RIM = 1e-7  # barycentric tolerance that closes the seam between two triangles
+
+
+@kernel
+def _enter_box(bvh: Bvh, node: int, origin: Floats, inverse: Floats, limit: np.float32) -> bool:
+    enter, leave = _ZERO, limit
+    for c in range(3):
+        a = (bvh.bounds[node, c] - origin[c]) * inverse[c]
+        b = (bvh.bounds[node, 3 + c] - origin[c]) * inverse[c]
+        enter, leave = max(enter, min(a, b)), min(leave, max(a, b) * _SLACK)
+    return enter <= leave
+
+
+@kernel
+def _hit_triangle(t: Floats, origin: Floats, direction: Floats, limit: np.float32) -> np.float32:
+    """Distance to a triangle (9,) in units of the direction, or -1 (Moeller and Trumbore 1997, in float64)."""
+    dx, dy, dz = f64(direction[0]), f64(direction[1]), f64(direction[2])
+    ux, uy, uz = f64(t[3]) - t[0], f64(t[4]) - t[1], f64(t[5]) - t[2]
+    vx, vy, vz = f64(t[6]) - t[0], f64(t[7]) - t[1], f64(t[8]) - t[2]
+    px, py, pz = dy * vz - dz * vy, dz * vx - dx * vz, dx * vy - dy * vx
+    determinant = ux * px + uy * py + uz * pz
+    if abs(determinant) < 1e-15:
+        return f32(-1.0)
+    inverse = 1.0 / determinant
+    sx, sy, sz = f64(origin[0]) - t[0], f64(origin[1]) - t[1], f64(origin[2]) - t[2]
+    u = (sx * px + sy * py + sz * pz) * inverse
+    qx, qy, qz = sy * uz - sz * uy, sz * ux - sx * uz, sx * uy - sy * ux
+    v = (dx * qx + dy * qy + dz * qz) * inverse
+    distance = (vx * qx + vy * qy + vz * qz) * inverse
+    if u < -_RIM or v < -_RIM or u + v > 1.0 + _RIM or distance < 0.0 or distance > limit:
+        return f32(-1.0)
+    return f32(distance)
+
+
+@kernel
+def cast_rays(bvh: Bvh, origins: Floats, directions: Floats, limits: Floats, distance: Floats, hit: Ints) -> None:
+    """Nearest hit of N rays; distance (N,) = limit and hit (N,) = -1 where there is none."""
+    stack = np.empty(STACK_SIZE, np.int32)
+    inverse = np.empty(3, np.float32)
+    for i in range(origins.shape[0]):
+        origin, direction = origins[i], directions[i]
+        for c in range(3):
+            inverse[c] = reciprocal(direction[c])
+        distance[i], hit[i] = limits[i], -1
+        stack[0], pending = 0, 1
+        while pending > 0:
+            pending -= 1
+            node = stack[pending]
+            if not _enter_box(bvh, node, origin, inverse, distance[i]):
+                continue
+            first, count = bvh.links[node, 0], bvh.links[node, 1]
+            if count > 0:
+                for triangle in range(first, first + count):
+                    travel = _hit_triangle(bvh.triangles[triangle], origin, direction, distance[i])
+                    if travel >= 0:
+                        distance[i], hit[i] = travel, triangle
+            else:
+                forward = direction[bvh.links[node, 2]] > 0
+                stack[pending], stack[pending + 1] = (first + 1, first) if forward else (first, first + 1)
+                pending += 2
+
+
+@kernel
+def _nearest_on_triangle(t: Floats, px: np.float32, py: np.float32, pz: np.float32) -> tuple:
+    """Weights (s, w) of the nearest point a + s (b - a) + w (c - a) and its offset from p (Ericson 2004, 5.1.5)."""
+    ux, uy, uz = t[3] - t[0], t[4] - t[1], t[5] - t[2]
+    vx, vy, vz = t[6] - t[0], t[7] - t[1], t[8] - t[2]
+    ax, ay, az = px - t[0], py - t[1], pz - t[2]
+    bx, by, bz = ax - ux, ay - uy, az - uz
+    cx, cy, cz = ax - vx, ay - vy, az - vz
+    d1, d2 = ux * ax + uy * ay + uz * az, vx * ax + vy * ay + vz * az
+    d3, d4 = ux * bx + uy * by + uz * bz, vx * bx + vy * by + vz * bz
+    d5, d6 = ux * cx + uy * cy + uz * cz, vx * cx + vy * cy + vz * cz
+    wc, wb, wa = d1 * d4 - d3 * d2, d5 * d2 - d1 * d6, d3 * d6 - d5 * d4
+    s, w = _ZERO, _ZERO
+    if d1 <= 0 and d2 <= 0:
+        pass  # corner a
+    elif d3 >= 0 and d4 <= d3:
+        s = _ONE  # corner b
+    elif d6 >= 0 and d5 <= d6:
+        w = _ONE  # corner c
+    elif wc <= 0 and d1 >= 0 and d3 <= 0:
+        s = d1 / (d1 - d3)  # edge ab
+    elif wb <= 0 and d2 >= 0 and d6 <= 0:
+        w = d2 / (d2 - d6)  # edge ac
+    elif wa <= 0 and d4 >= d3 and d5 >= d6:
+        w = (d4 - d3) / ((d4 - d3) + (d5 - d6))  # edge bc
+        s = _ONE - w
+    else:
+        scale = _ONE / (wa + wb + wc)
+        s, w = wb * scale, wc * scale
+    return ax - ux * s - vx * w, ay - uy * s - vy * w, az - uz * s - vz * w
+
+
+@kernel
+def _box_distance(bvh: Bvh, node: int, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
+    """Squared distance from a point to a node's box."""
+    a = max(max(bvh.bounds[node, 0] - x, x - bvh.bounds[node, 3]), _ZERO)
+    b = max(max(bvh.bounds[node, 1] - y, y - bvh.bounds[node, 4]), _ZERO)
+    c = max(max(bvh.bounds[node, 2] - z, z - bvh.bounds[node, 5]), _ZERO)
+    return a * a + b * b + c * c
+
+
+@kernel
+def nearest_points(bvh: Bvh, points: Floats, limit: np.float32, distance: Floats, hit: Ints, closest: Floats) -> None:
+    """Nearest surface point of N points (N, 3) not further than ``limit``; hit -1, closest = the point, where none."""
+    stack, gaps = np.empty(STACK_SIZE, np.int32), np.empty(STACK_SIZE, np.float32)
+    for i in range(points.shape[0]):
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        best, hit[i] = limit * limit, -1
+        closest[i] = points[i]
+        stack[0], gaps[0], pending = 0, _box_distance(bvh, 0, x, y, z), 1
+        while pending > 0:
+            pending -= 1
+            if gaps[pending] >= best:
+                continue
+            first, count = bvh.links[stack[pending], 0], bvh.links[stack[pending], 1]
+            if count > 0:
+                for triangle in range(first, first + count):
+                    ox, oy, oz = _nearest_on_triangle(bvh.triangles[triangle], x, y, z)
+                    squared = ox * ox + oy * oy + oz * oz
+                    if squared < best:
+                        best, hit[i] = squared, triangle
+                        closest[i, 0], closest[i, 1], closest[i, 2] = x - ox, y - oy, z - oz
+            else:
+                near, far = first, first + 1
+                near_gap, far_gap = _box_distance(bvh, near, x, y, z), _box_distance(bvh, far, x, y, z)
+                if far_gap < near_gap:
+                    near, far, near_gap, far_gap = far, near, far_gap, near_gap
+                stack[pending], gaps[pending] = far, far_gap
+                stack[pending + 1], gaps[pending + 1] = near, near_gap
+                pending += 2
+        distance[i] = math.sqrt(best) if hit[i] >= 0 else limit

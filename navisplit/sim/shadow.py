@@ -1,0 +1,66 @@
+"""The sun's shadow map: the scene's depth as the sun sees it, rasterised orthographically (z-buffer)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from navisplit.sim.kernel import Floats, kernel
+
+f32 = np.float32
+
+_MARGIN_M = 0.5
+
+
+class ShadowMap(NamedTuple):
+    """Depth towards the sun, and how to get there: texel = ``to_texel`` (x, y, z, 1), third row = metres from the sun."""
+
+    depth: Floats  # (N, N) m below the plane through the scene's highest point towards the sun; large where nothing is
+    to_texel: Floats  # (3, 4) world point -> column, row, depth
+    texel_m: Floats  # (1,) size of a texel
+
+
+def bake_shadow(triangles: Floats, sun: ArrayLike, resolution: int) -> ShadowMap:
+    """Render triangles (T, 9) along the direction from the sun; ``sun`` (3,) is the unit vector towards it."""
+    towards = np.asarray(sun, np.float64)
+    helper = np.array([0.0, 0.0, 1.0]) if abs(towards[2]) < 0.99 else np.array([0.0, 1.0, 0.0])
+    right = np.cross(helper, towards)
+    right /= np.linalg.norm(right)
+    axes = np.stack([right, np.cross(towards, right), -towards])
+    seen = triangles.reshape(-1, 3).astype(np.float64) @ axes.T
+    low, high = seen.min(0) - _MARGIN_M, seen.max(0) + _MARGIN_M
+    texel = float(max(high[0] - low[0], high[1] - low[1])) / resolution
+    scale = np.array([1.0 / texel, 1.0 / texel, 1.0])
+    to_texel = np.concatenate([axes * scale[:, None], (-low * scale)[:, None]], axis=1).astype(np.float32)
+    depth = np.full((resolution, resolution), 1e9, np.float32)
+    _rasterise(((seen - low) * scale).astype(np.float32).reshape(-1, 9), depth)
+    return ShadowMap(depth, to_texel, np.array([texel], np.float32))
+
+
+@kernel
+def _rasterise(corners: Floats, depth: Floats) -> None:
+    """Draw triangles (T, 9) of (column, row, depth) corners; a texel's centre is at + 0.5."""
+    size = depth.shape[0]
+    for t in range(corners.shape[0]):
+        ax, ay, az = corners[t, 0], corners[t, 1], corners[t, 2]
+        bx, by, bz = corners[t, 3], corners[t, 4], corners[t, 5]
+        cx, cy, cz = corners[t, 6], corners[t, 7], corners[t, 8]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if abs(area) < f32(1e-6):
+            continue
+        inverse = f32(1.0) / area
+        first_row, last_row = max(int(min(ay, min(by, cy))), 0), min(int(max(ay, max(by, cy))), size - 1)
+        first_column, last_column = max(int(min(ax, min(bx, cx))), 0), min(int(max(ax, max(bx, cx))), size - 1)
+        for row in range(first_row, last_row + 1):
+            y = f32(row) + f32(0.5)
+            for column in range(first_column, last_column + 1):
+                x = f32(column) + f32(0.5)
+                u = ((cx - bx) * (y - by) - (cy - by) * (x - bx)) * inverse
+                v = ((ax - cx) * (y - cy) - (ay - cy) * (x - cx)) * inverse
+                w = f32(1.0) - u - v
+                if u >= 0 and v >= 0 and w >= 0:
+                    z = u * az + v * bz + w * cz
+                    if z < depth[row, column]:
+                        depth[row, column] = z

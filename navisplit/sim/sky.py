@@ -1,0 +1,150 @@
+"""Sky, clouds and the colours of light, baked from a scene's light when it is set.
+
+The upper hemisphere is stored as a paraboloid map: direction (x, y, z) lies at (x, y) / (1 + z), so the horizon is the
+unit circle and there is no seam. Our own simple model: gradient, glow around the sun, two layers of noise as clouds.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navisplit.sim.kernel import Floats, kernel
+from navisplit.sim.scene import Light
+
+f32 = np.float32
+
+_DOME_SIZE, _HAZE_SIZE = 768, 64
+_LIT_REFERENCE = 2.3  # irradiance on the ground that is shown unchanged; the camera adapts to the rest in part
+_ADAPTATION = 0.65  # 0 fixed exposure .. 1 every light looks equally bright
+
+
+class Sky(NamedTuple):
+    """What kernels need to know about light (linear colour)."""
+
+    sun: Floats  # (3,) unit vector towards the sun
+    sunlight: Floats  # (3,) colour of direct light
+    above: Floats  # (3,) ambient light from the sky
+    below: Floats  # (3,) ambient light from the ground
+    dome: Floats  # (768, 768, 3) sky with clouds
+    haze: Floats  # (64, 64, 3) sky without clouds near the horizon: the colour of distant air
+    air: Floats  # (2,) fog density 1/m; strength of the sun's disc
+
+
+def sun_vector(light: Light) -> NDArray[np.float64]:
+    """Unit vector towards the sun, kept 2 degrees above the horizon so that shadows stay finite."""
+    x, y, z = light.sun_direction
+    flat = math.hypot(x, y)
+    angle = max(math.atan2(z, flat), math.radians(2.0))
+    heading = math.atan2(y, x) if flat > 0 else 0.0
+    return np.array([math.cos(heading) * math.cos(angle), math.sin(heading) * math.cos(angle), math.sin(angle)])
+
+
+def bake_sky(light: Light, ground_colour: Floats, seed: int) -> Sky:
+    """Bake light and sky; ``ground_colour`` (3,) is the scene's mean albedo seen from above."""
+    sun = sun_vector(light)
+    overcast = float(np.clip((light.cloud_cover - 0.55) / 0.4, 0.0, 1.0)) ** 1.5
+    low_sun = float(np.clip(1.0 - sun[2] / 0.45, 0.0, 1.0))
+    warmth = float(np.clip(light.warmth + 0.5 * low_sun, -1.0, 1.0))
+    tint = _tint(warmth)
+    sunlight = np.array([2.15, 1.98, 1.74]) * tint * light.sun_intensity * (1.0 - 0.93 * overcast)
+    blue = np.array([0.40, 0.56, 0.88]) * (1.0 - 0.35 * low_sun)
+    grey = np.array([0.72, 0.76, 0.80])
+    above = (blue * (1.0 - overcast) * 0.8 + grey * (0.18 * light.cloud_cover + 0.75 * overcast)) * light.ambient
+    below = ground_colour * (sunlight * sun[2] * 0.45 + above * 0.6) + 0.02
+    irradiance = float((sunlight * sun[2] + above).mean())
+    exposure = (_LIT_REFERENCE / max(irradiance, 1e-3)) ** _ADAPTATION * 0.98
+    zenith = (np.array([0.17, 0.33, 0.68]) * (1.0 - overcast) + grey * 0.62 * overcast) * (1.0 - 0.3 * low_sun)
+    horizon = np.array([0.70, 0.78, 0.88]) * (1.0 - overcast) + grey * 0.85 * overcast
+    horizon = horizon * (tint * 0.5 + 0.5) * (1.0 - 0.2 * low_sun)
+    glow = np.array([1.0, 0.86, 0.62]) * tint * (0.55 + 0.5 * low_sun) * (1.0 - 0.85 * overcast) * light.sun_intensity
+    dome, haze = np.empty((_DOME_SIZE, _DOME_SIZE, 3), np.float32), np.empty((_HAZE_SIZE, _HAZE_SIZE, 3), np.float32)
+    colours = np.stack([zenith, horizon, glow, sunlight * 0.42 + above * 0.55, above * 0.75 + sunlight * 0.06])
+    _paint(dome, colours.astype(np.float32), sun.astype(np.float32), f32(light.cloud_cover), np.uint32(seed))
+    _paint(haze, colours.astype(np.float32), sun.astype(np.float32), f32(-1.0), np.uint32(seed))
+    lit = [(c * exposure).astype(np.float32) for c in (sunlight, above, below, dome, haze)]
+    disc = 6.0 * (1.0 - overcast) * light.sun_intensity * (1.0 - 0.6 * light.cloud_cover)
+    return Sky(sun.astype(np.float32), *lit, np.array([max(light.fog_density, 0.0), disc], np.float32))
+
+
+def _tint(warmth: float) -> NDArray[np.float64]:
+    golden, cold = np.array([1.12, 0.90, 0.62]), np.array([0.90, 0.98, 1.14])
+    return 1.0 + (golden - 1.0) * max(warmth, 0.0) + (cold - 1.0) * max(-warmth, 0.0)
+
+
+@kernel
+def lattice(x: int, y: int, seed: np.uint32) -> np.float32:
+    """Hash of a lattice point to [0, 1)."""
+    n = np.uint32(x) * np.uint32(374761393) + np.uint32(y) * np.uint32(668265263) + seed * np.uint32(2246822519)
+    n = (n ^ (n >> np.uint32(13))) * np.uint32(1274126177)
+    n = n ^ (n >> np.uint32(16))
+    return f32(n & np.uint32(0xFFFF)) / f32(65536.0)
+
+
+@kernel
+def value_noise(x: np.float32, y: np.float32, seed: np.uint32) -> np.float32:
+    """Smooth noise in [0, 1) with features of size 1."""
+    i, j = int(math.floor(x)), int(math.floor(y))
+    u, v = f32(x - i), f32(y - j)
+    u, v = u * u * (f32(3.0) - f32(2.0) * u), v * v * (f32(3.0) - f32(2.0) * v)
+    near = lattice(i, j, seed) * (f32(1.0) - u) + lattice(i + 1, j, seed) * u
+    far = lattice(i, j + 1, seed) * (f32(1.0) - u) + lattice(i + 1, j + 1, seed) * u
+    return near * (f32(1.0) - v) + far * v
+
+
+@kernel
+def layered_noise(x: np.float32, y: np.float32, octaves: int, seed: np.uint32) -> np.float32:
+    """Sum of octaves, in [0, 1)."""
+    total, weight, amplitude = f32(0.0), f32(0.0), f32(1.0)
+    for n in range(octaves):
+        total += amplitude * value_noise(x, y, seed + np.uint32(n))
+        weight += amplitude
+        amplitude *= f32(0.52)
+        x, y = x * f32(1.6) - y * f32(1.2), x * f32(1.2) + y * f32(1.6)  # turned and doubled: no axis shows
+    return total / weight
+
+
+@kernel
+def _smooth(low: np.float32, high: np.float32, x: np.float32) -> np.float32:
+    t = min(max((x - low) / (high - low), f32(0.0)), f32(1.0))
+    return t * t * (f32(3.0) - f32(2.0) * t)
+
+
+@kernel
+def _cloud(x: np.float32, y: np.float32, z: np.float32, cover: np.float32, seed: np.uint32) -> tuple:
+    """Opacity of the clouds in a direction, and how dark their undersides are (0..1)."""
+    reach = f32(1.0) / (z + f32(0.12))
+    px, py = x * reach * f32(1.7), y * reach * f32(1.7)
+    warp = layered_noise(px + f32(31.0), py + f32(17.0), 3, seed + np.uint32(77)) - f32(0.5)
+    body = layered_noise(px + warp, py - warp, 6, seed)
+    edge = f32(0.80) - f32(0.62) * cover
+    opacity = _smooth(edge, edge + f32(0.22), body) * _smooth(f32(0.01), f32(0.16), z)
+    return opacity * min(cover * f32(3.0), f32(1.0)), _smooth(edge + f32(0.10), edge + f32(0.42), body)
+
+
+@kernel
+def _paint(image: Floats, colours: Floats, sun: Floats, cover: np.float32, seed: np.uint32) -> None:
+    """Fill a paraboloid map; colours (5, 3): zenith, horizon, glow, lit cloud, cloud shade; cover < 0: air only."""
+    size = image.shape[0]
+    for row in range(size):
+        for column in range(size):
+            p = (f32(column) + f32(0.5)) * (f32(2.0) / f32(size)) - f32(1.0)
+            q = (f32(row) + f32(0.5)) * (f32(2.0) / f32(size)) - f32(1.0)
+            squared = min(p * p + q * q, f32(1.0))
+            z = (f32(1.0) - squared) / (f32(1.0) + squared)
+            flat = math.sqrt(max(f32(1.0) - z * z, f32(0.0)))
+            radius = math.sqrt(max(p * p + q * q, f32(1e-12)))
+            x, y = p / radius * flat, q / radius * flat
+            towards = max(x * sun[0] + y * sun[1] + z * sun[2], f32(0.0))
+            glow = towards**8 * f32(0.16) + towards**64 * f32(0.30) + towards**512 * f32(0.5)
+            fade = math.exp(-z * f32(4.2))
+            opacity, shade = f32(0.0), f32(0.0)
+            if cover > 0:
+                opacity, shade = _cloud(x, y, z, cover, seed)
+            for c in range(3):
+                air = colours[0, c] * (f32(1.0) - fade) + colours[1, c] * fade + colours[2, c] * glow
+                cloud = colours[3, c] * (f32(1.0) - shade) + colours[4, c] * shade + colours[2, c] * glow * f32(0.7)
+                image[row, column, c] = air + (cloud - air) * opacity

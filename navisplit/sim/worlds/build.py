@@ -1,0 +1,102 @@
+"""From a world's description to the flat triangles of a Scene."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from navisplit.errors import WorldError
+from navisplit.sim.scene import PlayerStart, Scene, SceneObject
+from navisplit.sim.worlds.description import Mesh, MeshInstance, Model, Plane, Visual, World
+from navisplit.sim.worlds.primitives import primitive_mesh
+
+
+def build_scene(world: World) -> Scene:
+    """All objects in map coordinates, one per model.
+
+    Raises WorldError when the world holds no triangle, or names a mesh or material that it does not have.
+    """
+    index = {name: i for i, name in enumerate(world.materials)}
+    objects = tuple(_build_object(world, model, index) for model in world.models if model.visuals)
+    if not any(len(o.faces) for o in objects):
+        raise WorldError(
+            f"World '{world.name}' has nothing in it: expected at least one model with a box, cylinder, sphere, plane "
+            "or mesh, found none. Check the world file."
+        )
+    start = world.player_start or PlayerStart((0.0, 0.0, top_surface(objects, 0.0, 0.0)))
+    return Scene(world.name, objects, tuple(world.materials.values()), world.light, start)
+
+
+def visual_mesh(world: World, visual: Visual) -> Mesh:
+    """The visual's triangles in the frame of its model (scale and pose applied)."""
+    if isinstance(visual.geometry, MeshInstance):
+        if visual.geometry.mesh not in world.meshes:
+            raise WorldError(f"World '{world.name}', visual '{visual.name}': there is no mesh '{visual.geometry.mesh}'.")
+        mesh, scale = world.meshes[visual.geometry.mesh], np.asarray(visual.geometry.scale, np.float64)
+    else:
+        mesh, scale = primitive_mesh(visual.geometry), np.ones(3)
+    rotation = visual.pose.rotation()
+    vertices = (mesh.vertices * scale) @ rotation.T + np.asarray(visual.pose.position)
+    normals = _unit((mesh.normals / scale) @ rotation.T)
+    faces = mesh.faces[:, ::-1] if np.prod(scale) < 0 else mesh.faces  # a mirror turns triangles inside out
+    return Mesh(vertices, faces, normals, mesh.uv)
+
+
+def is_ground(model: Model) -> bool:
+    """Whether a model of a foreign world is the ground: a plane facing up, or named so."""
+    planes = [v for v in model.visuals if isinstance(v.geometry, Plane) and v.geometry.normal[2] > 0.9]
+    return len(planes) > 0 or model.name.lower() in {"ground", "ground_plane", "terrain"}
+
+
+def top_surface(objects: tuple[SceneObject, ...], x: float, y: float, default: float = 0.0) -> float:
+    """Height of the highest triangle over the point (x, y), or ``default`` where there is none."""
+    best = -np.inf
+    for item in objects:
+        low, high = item.vertices[:, :2].min(0), item.vertices[:, :2].max(0)
+        if low[0] > x or low[1] > y or high[0] < x or high[1] < y:
+            continue
+        a, b, c = (item.vertices[item.faces[:, k]].astype(np.float64) for k in range(3))
+        area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+        steep = np.abs(area) < 1e-12
+        area = np.where(steep, 1.0, area)
+        v = ((x - a[:, 0]) * (c[:, 1] - a[:, 1]) - (y - a[:, 1]) * (c[:, 0] - a[:, 0])) / area
+        w = ((b[:, 0] - a[:, 0]) * (y - a[:, 1]) - (b[:, 1] - a[:, 1]) * (x - a[:, 0])) / area
+        inside = (v >= -1e-9) & (w >= -1e-9) & (v + w <= 1 + 1e-9) & ~steep
+        if inside.any():
+            height = a[:, 2] + v * (b[:, 2] - a[:, 2]) + w * (c[:, 2] - a[:, 2])
+            best = max(best, float(height[inside].max()))
+    return best if np.isfinite(best) else default
+
+
+def _build_object(world: World, model: Model, index: dict[str, int]) -> SceneObject:
+    """One model's visuals as one object."""
+    parts = [visual_mesh(world, visual) for visual in model.visuals]
+    materials, faces, offset = [], [], 0
+    for visual, part in zip(model.visuals, parts, strict=True):
+        if visual.material not in index:
+            raise WorldError(f"World '{world.name}', model '{model.name}': there is no material '{visual.material}'.")
+        materials.append(np.full(len(part.faces), index[visual.material], np.int32))
+        faces.append(part.faces + offset)
+        offset += len(part.vertices)
+    rotation, position = model.pose.rotation(), np.asarray(model.pose.position)
+    vertices = np.concatenate([p.vertices for p in parts]) @ rotation.T + position
+    normals = np.concatenate([p.normals for p in parts]) @ rotation.T
+    by_uv = any(world.materials[v.material].tile_m is None for v in model.visuals)
+    return SceneObject(
+        name=model.name,
+        vertices=np.ascontiguousarray(vertices, np.float32),
+        faces=np.ascontiguousarray(np.concatenate(faces), np.int32),
+        normals=np.ascontiguousarray(normals, np.float32),
+        material=np.concatenate(materials),
+        segmentation_id=model.segmentation_id,
+        uv=np.concatenate([_uv(p) for p in parts]) if by_uv else None,
+        position=model.pose.position,
+        orientation=model.pose.orientation,
+    )
+
+
+def _uv(part: Mesh) -> np.ndarray:
+    return part.uv if part.uv is not None else np.zeros((len(part.vertices), 2), np.float32)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-12)

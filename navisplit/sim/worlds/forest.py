@@ -1,0 +1,193 @@
+"""Family ``forest``: hilly woodland of several species, with undergrowth, stones, fallen logs and clearings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from navisplit.sim.scene import Material, PlayerStart
+from navisplit.sim.worlds import species
+from navisplit.sim.worlds.description import Mesh, MeshInstance, Model, Pose, Visual, World, class_instance_id
+from navisplit.sim.worlds.materials import textured
+from navisplit.sim.worlds.meshes import Rng
+from navisplit.sim.worlds.placement import Occupancy, scatter
+from navisplit.sim.worlds.registry import family, random_light
+from navisplit.sim.worlds.terrain import Terrain, grid_lines, hills, noise
+
+CLEARING_M = 4.0
+"""Free radius around the player start."""
+
+MIN_TRUNK_SPACING_M = 2.2
+"""Between trunk axes: a drone of radius 0.3 m passes with 0.7 m to spare on each side of two thick trunks."""
+
+_CROWN_OF = {"broadleaf": "leaves", "birch": "birch_leaves", "conifer": "needles", "sapling": "young_leaves"}
+_WOOD_OF = {"broadleaf": "bark", "birch": "birch_bark", "conifer": "conifer_bark", "dead": "dead_wood", "sapling": "bark"}
+
+
+@dataclass
+class WorldParts:
+    """A world while it is being made."""
+
+    models: list[Model] = field(default_factory=list)
+    meshes: dict[str, Mesh] = field(default_factory=dict)
+    materials: dict[str, Material] = field(default_factory=dict)
+
+    def add(self, kind: str, label: str, visuals: list[Visual], pose: Pose) -> None:
+        """Place one model, named after its label and its number, with an id of its class."""
+        number = sum(1 for m in self.models if m.name.startswith(f"{label}_"))
+        ident = class_instance_id(kind, len(self.models))
+        self.models.append(Model(f"{label}_{number:03d}", tuple(visuals), pose, ident))
+
+
+@family("forest")
+def forest(
+    seed: int,
+    *,
+    density: float = 1.0,
+    undergrowth: float = 1.0,
+    relief_m: float = 4.0,
+    size_m: float = 160.0,
+) -> World:
+    """A wood of about 290 trees on 160 x 160 m; ``density`` and ``undergrowth`` multiply the numbers of plants."""
+    rng = np.random.default_rng([seed, 0xF0])
+    half = size_m / 2
+    area = (size_m / 160.0) ** 2
+    parts = WorldParts(materials=_materials(rng, seed))
+    terrain = _terrain(half, relief_m, seed)
+    _add_ground(parts, terrain, half, rng, seed, undergrowth)
+    taken = Occupancy()
+    taken.add(0.0, 0.0, CLEARING_M)
+    _add_trees(parts, terrain, taken, half, round(290 * density * area), rng, seed)
+    _add_undergrowth(parts, terrain, taken, half, undergrowth * area, rng)
+    return World(
+        f"forest_{seed}",
+        tuple(parts.models),
+        parts.meshes,
+        parts.materials,
+        random_light(rng),
+        PlayerStart((0.0, 0.0, float(terrain.height(0.0, 0.0))), 0.0),
+    )
+
+
+def _materials(rng: Rng, seed: int) -> dict[str, Material]:
+    """All materials; tints make every forest a little greener, drier or darker."""
+    season, bright = rng.uniform(0, 1), rng.uniform(0.85, 1.15)
+    leaf = bright * np.array([0.85 + 0.45 * season, 1.05 - 0.1 * season, 0.75])
+    ground = rng.uniform(0.85, 1.15) * np.array([1.0, rng.uniform(0.92, 1.05), rng.uniform(0.9, 1.0)])
+    made = [
+        textured("forest_floor", "forest_floor", seed, tint=ground, tile_m=5.0, size=512),
+        textured("meadow", "grass", seed, tint=ground, tile_m=4.0, size=512),
+        textured("canopy", "leaves", seed, tint=leaf * 0.7, tile_m=9.0),
+        textured("bark", "bark", seed, tint=rng.uniform(0.8, 1.2), tile_m=1.3),
+        textured("conifer_bark", "bark", seed + 1, tint=np.array([1.15, 0.9, 0.8]) * rng.uniform(0.75, 1.05), tile_m=1.0),
+        textured("birch_bark", "birch_bark", seed, tile_m=1.2),
+        textured("dead_wood", "bark", seed + 2, tint=np.array([1.35, 1.3, 1.25]), tile_m=1.5),
+        textured("leaves", "leaves", seed, tint=leaf, tile_m=1.4, foliage=True),
+        textured("young_leaves", "leaves", seed + 1, tint=leaf * [1.15, 1.2, 0.9], tile_m=1.0, foliage=True),
+        textured("birch_leaves", "leaves", seed + 2, tint=leaf * [1.25, 1.15, 0.8], tile_m=1.0, foliage=True),
+        textured("needles", "needles", seed, tint=bright * np.array([0.9, 1.0, 0.95]), tile_m=1.2, foliage=True),
+        textured("fern", "leaves", seed + 3, tint=leaf * [0.9, 1.15, 0.7], tile_m=0.8, foliage=True),
+        textured("blades", "grass", seed + 1, tint=leaf * 1.1, tile_m=1.0, foliage=True),
+        textured("stone", "stone", seed, tile_m=1.6),
+    ]
+    return {m.name: m for m in made}
+
+
+def _terrain(half: float, relief_m: float, seed: int) -> Terrain:
+    """Relief with its origin at height zero; far away the land rises into wooded hills that close the horizon."""
+    lines = grid_lines(half, 2.5, outer=(8.0, 20.0, 40.0, 75.0, 130.0))
+    x, y = np.meshgrid(lines, lines, indexing="ij")
+    z = hills(x, y, relief_m, seed) - hills(0.0, 0.0, relief_m, seed)
+    beyond = np.maximum(np.maximum(np.abs(x), np.abs(y)) - half - 8.0, 0.0)
+    z += np.minimum(beyond, 70.0) * (0.09 + 0.12 * noise(x / 40, y / 40, seed + 7))
+    return Terrain(lines, lines, z)
+
+
+def _add_ground(
+    parts: WorldParts, terrain: Terrain, half: float, rng: Rng, seed: int, undergrowth: float
+) -> None:
+    """Forest floor with patches of grass, and the hills of the horizon."""
+    x, y = terrain.centres()
+    inside = (np.abs(x) < half + 8) & (np.abs(y) < half + 8)
+    grassy = inside & (0.65 * noise(x / 17, y / 17, seed + 11) + 0.35 * noise(x / 4, y / 4, seed + 12) > 0.56)
+    parts.meshes["ground_floor"] = terrain.mesh(inside & ~grassy)
+    parts.meshes["ground_meadow"] = terrain.mesh(grassy)
+    parts.meshes["ground_hills"] = terrain.mesh(~inside)
+    tufts = rng.uniform(-half, half, (round(900 * undergrowth * (half / 80) ** 2), 2))
+    patch = noise(tufts[:, 0] / 17, tufts[:, 1] / 17, seed + 11) > 0.42
+    tufts = tufts[patch]
+    parts.meshes["grass"] = species.grass(np.column_stack([tufts, terrain.height(*tufts.T) - 0.02]), rng)
+    names = {"ground_floor": "forest_floor", "ground_meadow": "meadow", "ground_hills": "canopy", "grass": "blades"}
+    visuals = [Visual(n, MeshInstance(n), m) for n, m in names.items() if len(parts.meshes[n].faces)]
+    parts.models.append(Model("ground", tuple(visuals), Pose(), class_instance_id("ground", 0)))
+
+
+def _add_trees(
+    parts: WorldParts, terrain: Terrain, taken: Occupancy, half: float, count: int, rng: Rng, seed: int
+) -> None:
+    """Trees in thick and thin regions; which species prevails changes over tens of metres."""
+    radii = _make_tree_meshes(parts, rng)
+
+    def spacing(x: float, y: float) -> float:
+        openness = float(noise(x / 26, y / 26, seed + 21))
+        return MIN_TRUNK_SPACING_M / 2 + 2.3 * max(0.0, openness - 0.3)
+
+    points = scatter(rng, count, half - 1.0, spacing, taken)
+    moisture = noise(points[:, 0] / 35, points[:, 1] / 35, seed + 31)
+    for (x, y), wet in zip(points.tolist(), moisture.tolist(), strict=True):
+        roll = rng.uniform()
+        if roll < 0.05:
+            kind = "dead"
+        elif roll < 0.19:
+            kind = "sapling"
+        elif wet + rng.normal(0, 0.15) > 0.52:
+            kind = "conifer"
+        else:
+            kind = "birch" if rng.uniform() < 0.28 else "broadleaf"
+        variant = f"{kind}_{rng.integers(3)}"
+        scale = float(np.clip(rng.normal(1.0, 0.16), 0.72, 1.06 * 0.35 / radii[variant]))
+        visuals = [Visual("wood", _instance(f"{variant}_wood", scale), _WOOD_OF[kind])]
+        if f"{variant}_crown" in parts.meshes:
+            visuals.append(Visual("crown", _instance(f"{variant}_crown", scale), _CROWN_OF[kind]))
+        parts.add("tree", f"tree_{kind}", visuals, _stand(terrain, x, y, rng, tilt=0.03))
+
+
+def _make_tree_meshes(parts: WorldParts, rng: Rng) -> dict[str, float]:
+    """Three individuals of each species; returns the trunk radius of each."""
+    radii = {}
+    for kind, grow in species.SPECIES.items():
+        for k, size in enumerate((0.85, 1.0, 1.15)):
+            tree = grow(rng, size)
+            parts.meshes[f"{kind}_{k}_wood"] = tree.wood
+            if tree.crown is not None:
+                parts.meshes[f"{kind}_{k}_crown"] = tree.crown
+            radii[f"{kind}_{k}"] = tree.trunk_radius
+    return radii
+
+
+def _add_undergrowth(
+    parts: WorldParts, terrain: Terrain, taken: Occupancy, half: float, amount: float, rng: Rng
+) -> None:
+    """Bushes, ferns, boulders and fallen logs between the trunks."""
+    makers = {"bush": species.bush, "fern": species.fern, "rock": species.rock, "log": species.fallen_log}
+    plan = {"log": (14, 1.6, "dead_wood"), "rock": (40, 0.6, "stone"), "bush": (95, 0.7, "leaves"), "fern": (120, 0.3, "fern")}
+    for kind, (count, radius, material) in plan.items():
+        for k in range(3):
+            parts.meshes[f"{kind}_{k}"] = makers[kind](rng)
+        for x, y in scatter(rng, round(count * amount), half - 1.0, radius, taken).tolist():
+            visual = Visual(kind, _instance(f"{kind}_{rng.integers(3)}", float(rng.uniform(0.75, 1.3))), material)
+            pose = _stand(terrain, x, y, rng, tilt=0.08, sink=0.05)
+            parts.add("bush" if kind == "fern" else kind, kind, [visual], pose)
+
+
+def _instance(mesh: str, scale: float) -> MeshInstance:
+    scale = round(scale, 3)
+    return MeshInstance(mesh, (scale, scale, scale))
+
+
+def _stand(terrain: Terrain, x: float, y: float, rng: Rng, tilt: float, sink: float = 0.0) -> Pose:
+    """Upright on the ground, turned at random and a little tilted."""
+    z = float(terrain.height(x, y)) - sink
+    roll, pitch = np.clip(rng.normal(0, tilt, 2), -2 * tilt, 2 * tilt)
+    return Pose.from_euler((round(x, 3), round(y, 3), round(z, 3)), float(roll), float(pitch), rng.uniform(0, 2 * np.pi))

@@ -1,0 +1,69 @@
+"""Families of worlds: ``generate("forest", seed=3, density=1.2)``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from navisplit.errors import UsageError, nearest_name
+from navisplit.sim.scene import Light
+from navisplit.sim.worlds.description import World
+
+Family = Callable[..., World]
+families: dict[str, Family] = {}
+"""Generators by name; a family is a function ``(seed: int, *, option=default, ...) -> World``."""
+
+
+def family(name: str) -> Callable[[Family], Family]:
+    """Register a generator of worlds under a name."""
+
+    def add(generator: Family) -> Family:
+        families[name] = generator
+        return generator
+
+    return add
+
+
+def family_options(name: str) -> dict[str, Any]:
+    """Options of a family with their defaults. Raises UsageError for an unknown family."""
+    if name not in families:
+        raise UsageError(f"There is no family of worlds '{name}'.{nearest_name(name, families)}")
+    parameters = inspect.signature(families[name]).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def generate(family: str, seed: int, **options: Any) -> World:
+    """Make a world: the same family, seed and options give the same world, to the bit.
+
+    Raises UsageError for an unknown family, an unknown option (with the nearest name) or a value of the wrong type.
+    """
+    known = family_options(family)
+    for key, value in options.items():
+        if key not in known:
+            raise UsageError(f"Worlds of '{family}' have no option '{key}'.{nearest_name(key, known)}")
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not np.isfinite(value) or value < 0:
+            raise UsageError(f"Option '{key}' of '{family}': expected a number >= 0, got {value!r}.")
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise UsageError(f"The seed of a world is a whole number >= 0, got {seed!r}.")
+    return families[family](int(seed), **options)
+
+
+def random_light(rng: np.random.Generator) -> Light:
+    """Time of day and weather: a low sun is golden, thick clouds soften it, fog comes and goes (our choice of ranges)."""
+    elevation = np.radians(rng.uniform(18, 68))
+    azimuth = rng.uniform(0, 2 * np.pi)
+    cloud = float(rng.uniform(0.0, 0.95))
+    low_sun = 1.0 - np.degrees(elevation) / 68
+    direction = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
+    return Light(
+        sun_direction=tuple(round(float(v), 6) for v in direction),
+        sun_intensity=round(float(rng.uniform(0.85, 1.15) * (1.0 - 0.35 * cloud)), 4),
+        ambient=round(float(rng.uniform(0.85, 1.15)), 4),
+        fog_density=round(float(np.exp(rng.uniform(np.log(0.0015), np.log(0.012)))), 6),
+        cloud_cover=round(cloud, 4),
+        warmth=round(float(np.clip(0.9 * low_sun - 0.25 + rng.normal(0, 0.15), -0.4, 0.8)), 4),
+    )

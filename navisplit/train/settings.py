@@ -1,0 +1,76 @@
+"""Settings of the depth training: one frozen object, from YAML, kept in checkpoints and the model card."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from navisplit.config import from_mapping
+from navisplit.errors import ConfigError
+from navisplit.nets.architecture import Architecture, architecture_from_mapping
+
+
+@dataclass(frozen=True)
+class DepthTraining:
+    """How teacher and student are trained. All values are our choice, tuned for two CPU cores."""
+
+    teacher_minutes: float = 20.0
+    student_minutes: float = 40.0
+    batch_size: int = 24
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    warmup_share: float = 0.02  # of the time, linear
+    ema_decay: float = 0.998  # per step
+    near_m: float = 5.0  # nearer than this is what a drone can hit within two seconds
+    near_weight: float = 2.0  # extra weight of near pixels
+    thin_weight: float = 2.0  # extra weight of thin near things: trunks, poles, branches
+    distillation_weight: float = 0.5  # of the feature loss; fades to zero
+    erasure_share: float = 0.15  # of samples with a run of channels lost
+    rate_gain: float = 0.02  # step of the controller that holds each branch at its target bytes
+    seed: int = 0
+    threads: int = 2
+    checkpoint_s: float = 120.0
+    report_s: float = 15.0
+    validation_s: float = 240.0
+    validation_frames: int = 192  # at checkpoints; the final report uses all
+    architecture: Architecture = field(default_factory=Architecture)
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        for name in ("teacher_minutes", "student_minutes", "learning_rate", "checkpoint_s", "report_s", "validation_s"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"DepthTraining.{name}: expected a number > 0, got {value!r}.")
+        if self.batch_size < 2 or self.threads < 1 or not 0 <= self.erasure_share <= 1 or not 0 <= self.ema_decay < 1:
+            raise ConfigError(
+                "DepthTraining: expected batch_size >= 2, threads >= 1, erasure_share in 0..1 and ema_decay in [0, 1), "
+                f"got {self.batch_size}, {self.threads}, {self.erasure_share} and {self.ema_decay}."
+            )
+
+
+def training_from_mapping(values: dict[str, Any]) -> DepthTraining:
+    """Build settings from nested mappings. Raises ConfigError on unknown keys or wrong types."""
+    scalars = {key: value for key, value in values.items() if key != "architecture"}
+    settings = from_mapping(DepthTraining, scalars)
+    if "architecture" not in values:
+        return settings
+    return DepthTraining(**{**scalars, "architecture": architecture_from_mapping(values["architecture"])})
+
+
+def read_training(path: Path | None) -> DepthTraining:
+    """Settings from a YAML file; None gives the defaults."""
+    if path is None:
+        return DepthTraining()
+    import yaml
+
+    if not path.is_file():
+        raise ConfigError(f"There is no training config {path}. See config/depth.yaml for all settings.")
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected a mapping of settings, got {type(values).__name__}.")
+    return training_from_mapping(values)
