@@ -45,9 +45,10 @@ class View:
 
     @classmethod
     def of(cls, camera: CameraConfig, depth: NDArray[np.float32]) -> View:
-        """The view of a depth image (H, W) inferred from a picture of this camera."""
+        """The view of a depth image (H, W) whose pixel (i, j) is pixel (s i, s j) of this camera's picture."""
         height, width = depth.shape
-        return cls(camera.intrinsics.scaled(width, height), camera.offset_x_m)
+        k, step = camera.intrinsics, camera.width / width
+        return cls(Intrinsics(width, height, k.fx / step, k.fy / step, k.cx / step, k.cy / step), camera.offset_x_m)
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def judge(  # noqa: ANN201
     total, safe = np.zeros(n), np.zeros(n, np.bool_)
     state = np.empty(8)
     here = sample(clearance, (start[0] - origin[0]) / cell, (start[1] - origin[1]) / cell, (start[2] - origin[2]) / cell, outside)
-    need = min(body, here - 0.02)  # already too near: at least do not come nearer
+    need = min(body, here)  # already too near: at least do not come nearer
     for p in range(n):
         cx, cy, cz = commands[p]
         value, hit = 0.0, False
@@ -121,6 +121,8 @@ def judge(  # noqa: ANN201
                         value += tight * lack * lack * (0.3 + speed) * STEP_S
                     if not _seen(log_odds, x, y, z):
                         value += unknown * speed * STEP_S
+                    if room < body:
+                        value += unsafe * (body - room) * STEP_S
                     if room < need:
                         value += unsafe * 0.5 * (1.0 - s / steps) + 2.0
                         break

@@ -23,7 +23,7 @@ FAR = np.float32(1e6)
 class WavefrontConfig:
     """Prices of a metre of way."""
 
-    blocked_clearance_m: float = 0.5
+    blocked_clearance_m: float = 0.62
     roomy_clearance_m: float = 1.4
     tight: float = 2.5  # extra per metre where the clearance is just enough
     unknown: float = 0.4  # extra per metre never seen
@@ -164,7 +164,7 @@ def _flood(price, origin, cell, goal, position):  # noqa: ANN001, ANN202
         if key > cost[i, j, k]:
             continue
         if here == home:
-            limit = key + 8.0
+            limit = key + 6.0
         for a in range(max(i - 1, 0), min(i + 2, nx)):
             for b in range(max(j - 1, 0), min(j + 2, ny)):
                 for c in range(max(k - 1, 0), min(k + 2, nz)):

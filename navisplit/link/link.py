@@ -10,7 +10,9 @@ import numpy as np
 from navisplit.link.profiles import Profile
 
 _MAX_IN_FLIGHT = 4096
-"""Packets kept for a receiver that does not fetch them (our choice), so that a stalled receiver costs bounded memory."""
+"""Packets kept for a receiver that does not fetch them: bounds the memory that a stalled one costs (our choice)."""
+_LONG_GAP = 10_000.0
+"""Mean fade cycles after which the channel's state is drawn afresh instead of stepped through."""
 
 
 @dataclass
@@ -35,15 +37,25 @@ class Link:
 
     def __init__(self, profile: Profile, rng: np.random.Generator) -> None:
         """A link at rest, in the good or bad state by its share of the time."""
-        self.profile = profile  # may be replaced in flight: what is under way arrives as it was sent
+        self._profile = profile
         self.stats = LinkStats()
         self._fades, self._packets = rng.spawn(2)
         self._now_ns: int | None = None
         self._air_free_ns = 0
         self._bad = bool(self._fades.random() < profile.bad_share)
-        self._state_ends_ns: float | None = None
+        self._state_ends_ns: float | None = None  # None: not drawn yet
         self._flying: list[tuple[int, int, bytes]] = []  # heap of (arrival, order, data)
         self._order = 0
+
+    @property
+    def profile(self) -> Profile:
+        """What the radio is like. May be replaced in flight: what is under way arrives as it was sent."""
+        return self._profile
+
+    @profile.setter
+    def profile(self, profile: Profile) -> None:
+        self._profile = profile
+        self._state_ends_ns = None
 
     @property
     def next_arrival_ns(self) -> int | None:
@@ -53,22 +65,20 @@ class Link:
     def send(self, data: bytes, now_ns: int) -> None:
         """Hand a packet to the radio."""
         now = self._advance(now_ns)
-        profile = self.profile
+        profile = self._profile
         self.stats.sent_packets += 1
         self.stats.sent_bytes += len(data)
         loss, duplicate = self._packets.random(2)
         jitter_s = self._packets.exponential(1.0, 2) * profile.jitter_s
         start = max(now, self._air_free_ns)
-        if profile.bandwidth_bps is not None:
-            waiting = (start - now) * 1e-9 * profile.bandwidth_bps / 8.0
-            if waiting + len(data) > profile.queue_bytes or len(self._flying) >= _MAX_IN_FLIGHT:
-                self.stats.dropped_packets += 1
-                return
-            start += round((len(data) + profile.overhead_bytes) * 8e9 / profile.bandwidth_bps)
-            self._air_free_ns = start
-        elif len(self._flying) >= _MAX_IN_FLIGHT:
+        rate = profile.bandwidth_bps
+        waiting_bytes = 0.0 if rate is None else (start - now) * 1e-9 * rate / 8.0 + len(data)
+        if waiting_bytes > profile.queue_bytes or len(self._flying) >= _MAX_IN_FLIGHT:
             self.stats.dropped_packets += 1
             return
+        if rate is not None:
+            start += round((len(data) + profile.overhead_bytes) * 8e9 / rate)
+            self._air_free_ns = start
         if loss < (profile.loss_bad if self._is_bad(start) else profile.loss_good):
             self.stats.lost_packets += 1
             return
@@ -94,14 +104,23 @@ class Link:
     def _advance(self, now_ns: int) -> int:
         """The link's own time, which never steps backwards."""
         self._now_ns = now_ns if self._now_ns is None else max(now_ns, self._now_ns)
+        if self._state_ends_ns is None:
+            self._state_ends_ns = self._now_ns + self._stay_ns()
         return self._now_ns
 
     def _is_bad(self, at_ns: int) -> bool:
         """State of the channel at a time; times asked for never decrease, as packets leave in order."""
-        stay = {True: self.profile.bad_s, False: self.profile.good_s}
-        if self._state_ends_ns is None:
-            self._state_ends_ns = at_ns + self._fades.exponential(1.0) * stay[self._bad] * 1e9
-        while self._state_ends_ns <= at_ns:
+        ends = at_ns + self._stay_ns() if self._state_ends_ns is None else self._state_ends_ns
+        if at_ns - ends > _LONG_GAP * (self._profile.good_s + self._profile.bad_s) * 1e9:
+            self._bad = bool(self._fades.random() < self._profile.bad_share)
+            ends = at_ns + self._stay_ns()
+        while ends <= at_ns:
             self._bad = not self._bad
-            self._state_ends_ns += self._fades.exponential(1.0) * stay[self._bad] * 1e9
+            ends += self._stay_ns()
+        self._state_ends_ns = ends
         return self._bad
+
+    def _stay_ns(self) -> float:
+        """A draw of how long the present state lasts."""
+        mean_s = self._profile.bad_s if self._bad else self._profile.good_s
+        return float(self._fades.exponential()) * mean_s * 1e9

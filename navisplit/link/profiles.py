@@ -40,7 +40,7 @@ class Profile:
             value = getattr(self, name)
             self._require(0 <= value < math.inf, name, "seconds >= 0")
         for name in ("good_s", "bad_s"):
-            self._require(getattr(self, name) > 0, name, "seconds > 0")
+            self._require(getattr(self, name) >= 1e-3, name, "seconds >= 0.001")
         self._require(self.bandwidth_bps is None or self.bandwidth_bps > 0, "bandwidth_bps", "bits/s > 0, or None")
         self._require(self.queue_bytes > 0, "queue_bytes", "bytes > 0")
         self._require(self.overhead_bytes >= 0, "overhead_bytes", "bytes >= 0")

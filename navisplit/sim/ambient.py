@@ -54,8 +54,9 @@ def _fill_buried(exposure: Floats, faces: Ints) -> Floats:
 
 @kernel
 def _is_back_face(triangles: Floats, t: int, dx: np.float32, dy: np.float32, dz: np.float32) -> bool:
-    ux, uy, uz = (triangles[t, 3 + c] - triangles[t, c] for c in range(3))
-    vx, vy, vz = (triangles[t, 6 + c] - triangles[t, c] for c in range(3))
+    ax, ay, az = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+    ux, uy, uz = triangles[t, 3] - ax, triangles[t, 4] - ay, triangles[t, 5] - az
+    vx, vy, vz = triangles[t, 6] - ax, triangles[t, 7] - ay, triangles[t, 8] - az
     return dx * (uy * vz - uz * vy) + dy * (uz * vx - ux * vz) + dz * (ux * vy - uy * vx) > 0
 
 

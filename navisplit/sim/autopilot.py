@@ -159,9 +159,11 @@ class Autopilot:
         return done, path
 
     def place(self, position: Vector, orientation: Quaternion) -> None:
-        """Put the body somewhere, keeping its velocity."""
+        """Put the body somewhere, keeping its velocity; a held position moves along (AirSim's would fly back)."""
         self.body[0:3], self.body[3:7] = position, orientation
         self.body[quadrotor.GROUNDED_AT] = 0.0
+        if self._mode[0] == controller.POSITION:
+            self.pilot[quadrotor.TIMED_OUT] = 0.0
 
     def trim(self) -> None:
         """Still air hover: at rest, level rotors carrying the weight, vertical integral settled, holding this place."""

@@ -53,7 +53,12 @@ class FlatGround:
         closest = points.copy()
         closest[:, 2] = self.z
         index = np.where(height < max_distance, 0, -1).astype(np.int32)
-        return np.minimum(height, np.float32(max_distance)), index, closest, np.tile(np.float32([0, 0, 1]), (len(points), 1))
+        return (
+            np.minimum(height, np.float32(max_distance)),
+            index,
+            closest,
+            np.tile(np.float32([0, 0, 1]), (len(points), 1)),
+        )
 
     def cast(
         self, origins: NDArray[np.float32], directions: NDArray[np.float32], max_range: float
@@ -98,7 +103,9 @@ def survey(probe: SceneProbe, position: Vector) -> Surroundings:
     height, normal, floor_index = floor
     contacts: list[Contact] = []
     if position[2] <= height:
-        contacts.append(Contact(position, normal, np.array([*position[:2], height]), height - position[2], floor_index, True))
+        contacts.append(
+            Contact(position, normal, np.array([*position[:2], height]), height - position[2], floor_index, True)
+        )
     raised = np.array([position[0], position[1], max(position[2], height + BODY_RADIUS_M)])
     distance, index, closest = _nearest(probe, raised)
     if (raised - closest)[2] < FLOOR_NORMAL * distance:  # beside or above, not the floor it rides on

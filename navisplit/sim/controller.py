@@ -65,7 +65,9 @@ def _clip(value: float, low: float, high: float) -> float:
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _pid(gains: NDArray[np.float64], memory: NDArray[np.float64], loop: int, axis: int, error: float, dt: float) -> float:
+def _pid(
+    gains: NDArray[np.float64], memory: NDArray[np.float64], loop: int, axis: int, error: float, dt: float
+) -> float:
     cell = memory[loop, axis]
     derivative = 0.0
     if cell[STARTED] > 0:  # the first update after a reset has no elapsed time

@@ -16,3 +16,6 @@ the same byte for byte. Fast maths may not meet NaN or infinity: kernels compare
 
 outlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="never")
 """The same for large inner functions; kept apart so that LLVM vectorises their loops on their own."""
+
+inlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", forceinline=True)
+"""The same for small functions called per pixel: a call would pass every array's fields and count references."""

@@ -150,4 +150,6 @@ def go_home(pilot: Autopilot, timeout_s: float) -> Routine:
 
 def hover(pilot: Autopilot) -> Routine:
     """A move to where it is: ends at once, False, and the set-point's timeout then holds the position."""
-    return (yield from move_on_path(pilot, [pilot.position.copy()], TAKEOFF_SPEED, lookahead=1.0, adaptive_lookahead=0.0))
+    return (
+        yield from move_on_path(pilot, [pilot.position.copy()], TAKEOFF_SPEED, lookahead=1.0, adaptive_lookahead=0.0)
+    )

@@ -16,6 +16,8 @@ from navisplit.sim.kernel import Floats, kernel
 from navisplit.sim.scene import Light
 
 f32 = np.float32
+_U = np.uint64
+_WORD = np.uint64(0xFFFFFFFF)
 
 _DOME_SIZE, _HAZE_SIZE = 768, 64
 _LIT_REFERENCE = 2.3  # irradiance on the ground that is shown unchanged; the camera adapts to the rest in part
@@ -78,10 +80,10 @@ def _tint(warmth: float) -> NDArray[np.float64]:
 @kernel
 def lattice(x: int, y: int, seed: np.uint32) -> np.float32:
     """Hash of a lattice point to [0, 1)."""
-    n = np.uint32(x) * np.uint32(374761393) + np.uint32(y) * np.uint32(668265263) + seed * np.uint32(2246822519)
-    n = (n ^ (n >> np.uint32(13))) * np.uint32(1274126177)
-    n = n ^ (n >> np.uint32(16))
-    return f32(n & np.uint32(0xFFFF)) / f32(65536.0)
+    n = (_U(np.uint32(x)) * _U(374761393) + _U(np.uint32(y)) * _U(668265263) + _U(seed) * _U(2246822519)) & _WORD
+    n = ((n ^ (n >> _U(13))) * _U(1274126177)) & _WORD
+    n = n ^ (n >> _U(16))
+    return f32(n & _U(0xFFFF)) / f32(65536.0)
 
 
 @kernel
@@ -148,3 +150,29 @@ def _paint(image: Floats, colours: Floats, sun: Floats, cover: np.float32, seed:
                 air = colours[0, c] * (f32(1.0) - fade) + colours[1, c] * fade + colours[2, c] * glow
                 cloud = colours[3, c] * (f32(1.0) - shade) + colours[4, c] * shade + colours[2, c] * glow * f32(0.7)
                 image[row, column, c] = air + (cloud - air) * opacity
+
+
+@kernel
+def _vary(table: Floats, seed: np.uint32) -> None:
+    size = table.shape[0]
+    for j in range(size):
+        for i in range(size):
+            total = f32(0.0)
+            for n in range(4):  # features of 24, 12, 6 and 3 m; lattices that divide the table make it repeat
+                cells = 16 << n
+                x, y = f32(i * cells) / f32(size), f32(j * cells) / f32(size)
+                p, q = int(x), int(y)
+                u, v = x - f32(p), y - f32(q)
+                u, v = u * u * (f32(3.0) - f32(2.0) * u), v * v * (f32(3.0) - f32(2.0) * v)
+                r, s, key = (p + 1) % cells, (q + 1) % cells, seed + np.uint32(900 + n)
+                near = lattice(p, q, key) * (f32(1.0) - u) + lattice(r, q, key) * u
+                far = lattice(p, s, key) * (f32(1.0) - u) + lattice(r, s, key) * u
+                total += (near * (f32(1.0) - v) + far * v - f32(0.5)) * f32(0.25)
+            table[j, i] = f32(1.0) + total
+
+
+def bake_variation(seed: int) -> Floats:
+    """Large-scale brightness of surfaces (512, 512) around 1, so that a repeated tile shows no pattern."""
+    table = np.empty((512, 512), np.float32)
+    _vary(table, np.uint32(seed))
+    return table

@@ -229,7 +229,7 @@ def _check_layout(index: int, count: int, channels: int, height: int, width: int
 
 def _check_orientation(orientation: Quaternion) -> None:
     """Refuse what is no rotation: a wrong norm, NaN (for which the comparison is false)."""
-    norm = math.sqrt(sum(float(v) ** 2 for v in orientation))
+    norm = math.hypot(*(float(v) for v in orientation))
     if not 0.99 <= norm <= 1.01:
         raise BadField(f"Orientation of norm {norm:.3g}, expected a unit quaternion; check the odometry.")
 
@@ -238,7 +238,7 @@ def _quantise(
     name: str, values: Vector | Sequence[float], count: int, scale: float, high: int, low: int | None = None
 ) -> list[int]:
     """Values to integers of ``1 / scale``, refused by name where they do not fit (or are NaN or infinite)."""
-    least = -high if low is None else low
+    least = -high - 1 if low is None else low  # two's complement: what can be decoded can be encoded
     if len(values) != count:
         raise BadField(f"{name} has {len(values)} numbers, expected {count}.")
     scaled = [float(v) * scale for v in values]

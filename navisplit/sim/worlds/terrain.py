@@ -28,7 +28,7 @@ def _lattice(ix: NDArray[np.int64], iy: NDArray[np.int64], seed: int) -> Array:
     """One pseudo-random number in [0, 1) for each whole point: an integer hash (multiply, xor-shift)."""
     n = (ix * 374761393 + iy * 668265263 + (seed % 65536) * 2246822519) & 0xFFFFFFFF
     n = ((n ^ (n >> 13)) * 1274126177) & 0xFFFFFFFF
-    n = ((n ^ (n >> 15)) * 2246822519) & 0xFFFFFFFF
+    n = ((n ^ (n >> 15)) * 1103515245) & 0xFFFFFFFF
     return ((n ^ (n >> 16)) & 0xFFFF) / 65536.0
 
 

@@ -1,0 +1,150 @@
+"""``navisplit fly``: one flight through the real ROS 2 nodes, from the same graph as ``launch/flight.launch.py``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from navisplit.arguments import ARGUMENTS
+from navisplit.errors import NaviSplitError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HELP = {argument.name: argument.description[0].upper() + argument.description[1:] + "." for argument in ARGUMENTS}
+INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``fly``."""
+    app.command()(fly)
+
+
+def fly(
+    world: Annotated[str, typer.Option(help=HELP["world"])] = "forest",
+    route: Annotated[int, typer.Option(help=HELP["route"])] = 0,
+    goal: Annotated[tuple[float, float, float] | None, typer.Option(metavar="X Y Z", help=HELP["goal"])] = None,
+    branch: Annotated[str | None, typer.Option(help=HELP["branch"])] = None,
+    models: Annotated[str | None, typer.Option(help=HELP["models"])] = None,
+    link: Annotated[str | None, typer.Option(help=HELP["link"])] = None,
+    policy: Annotated[str | None, typer.Option(help=HELP["policy"])] = None,
+    speed: Annotated[float | None, typer.Option(help=HELP["speed"])] = None,
+    config: Annotated[Path | None, typer.Option(help=HELP["config"])] = None,
+    namespace: Annotated[str, typer.Option(help=HELP["namespace"])] = "drone_1",
+    airsim: Annotated[str | None, typer.Option(metavar="HOST:PORT", help=HELP["airsim"])] = None,
+    port: Annotated[int, typer.Option(help=HELP["port"])] = 41451,
+    headless: Annotated[bool, typer.Option(help=HELP["headless"])] = True,
+    timeout: Annotated[float | None, typer.Option(help=HELP["timeout"])] = None,
+    seed: Annotated[int, typer.Option(help=HELP["seed"])] = 0,
+    record: Annotated[Path | None, typer.Option(help=HELP["record"])] = None,
+    out: Annotated[Path | None, typer.Option(help=HELP["out"])] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, the rest on stderr.")] = False,
+) -> None:
+    """Fly one route through the real ROS 2 nodes and write a report.
+
+    Starts the simulator (unless --airsim names a running one), the vehicle's nodes and the edge server's node, and
+    ends when the mission does; Ctrl-C ends the flight early and still writes the report. Exit code 0: the flight was
+    flown and reported, whatever its outcome; 1: it could not be flown; 2: wrong usage; 130: interrupted.
+    """
+    options = locals()
+    given = {name: as_argument(options[name]) for name in HELP if options[name] is not None}
+    raise typer.Exit(_fly(given, json_output))
+
+
+def as_argument(value: Any) -> str:
+    """An option's value as the text of a launch argument."""
+    if isinstance(value, tuple):
+        return " ".join(str(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _fly(given: Mapping[str, str], json_output: bool) -> int:
+    from rich.console import Console
+
+    from navisplit.cli.checks import check_before_flight
+    from navisplit.cli.flight import Display, run_flight
+    from navisplit.graph import flight_graph
+
+    console = Console(stderr=json_output, highlight=False)
+    graph = flight_graph(given, stamp=time.strftime("%Y-%m-%d_%H-%M-%S"))
+    check_before_flight(graph)
+    mission = graph.node("mission_node").parameters
+    out = Path(mission["out"])
+    console.print(f"{_aim(mission)}. Logs: {shown(out / 'log')}", markup=False)
+    with console.status("Starting the simulator and the nodes ...") as status:
+        display = Display(lambda text: console.print(text, markup=False), StatusLine(console, status.update))
+        complete = run_flight(graph, out, display)
+    if not (out / "summary.json").is_file():
+        if not complete:
+            console.print("Interrupted before the flight began: there is nothing to report.")
+            return INTERRUPTED
+        raise NaviSplitError(f"The flight ended without a report: expected {out / 'summary.json'}. See {out / 'log'}.")
+    if json_output:
+        print((out / "summary.json").read_text(), end="")
+    print_summary(console, out)
+    return 0 if complete else INTERRUPTED
+
+
+def _aim(mission: Mapping[str, Any]) -> str:
+    world = Path(mission["world"]).stem or "of the running AirSim"
+    way = f"route {mission['route']}" if mission["route"] >= 0 else f"to {mission['goal']}"
+    return f"World {world}, {way}, branch {mission['flight.branch']}, link {mission['flight.link']}"
+
+
+class StatusLine:
+    """The newest status: in place on a terminal, a line every few seconds elsewhere."""
+
+    PERIOD_S = 5.0
+
+    def __init__(self, console: Console, update: Any) -> None:
+        self._console = console
+        self._update = update
+        self._last_s = -self.PERIOD_S
+
+    def __call__(self, text: str) -> None:
+        """Show it."""
+        if self._console.is_terminal:
+            self._update(text)
+        elif time.monotonic() - self._last_s >= self.PERIOD_S:
+            self._last_s = time.monotonic()
+            self._console.print(text, markup=False)
+
+
+def print_summary(console: Console, out: Path) -> None:
+    """The flight in ten lines, from the files of its report."""
+    from rich.table import Table
+
+    summary = json.loads((out / "summary.json").read_text())
+    with (out / "episodes.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    use = ", ".join(f"{name} {share:.0%}" for name, share in summary["branch_use"].items())
+    latency = summary["latency_ms"]
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    detail = f" ({row['detail']})" if row["detail"] else ""
+    table.add_row("outcome", f"{row['outcome']}{detail}")
+    table.add_row("time", f"{float(row['time_s']):.1f} s")
+    table.add_row("path", f"{float(row['path_m']):.1f} m (shortest {float(row['shortest_m']):.1f} m)")
+    table.add_row(
+        "sent", f"{_number(summary['bytes_per_frame'])} B a frame, {_number(summary['bytes_per_metre'])} B a metre"
+    )
+    table.add_row("branches", use or "none")
+    table.add_row("camera to command", f"p50 {_number(latency['p50'])} ms, p95 {_number(latency['p95'])} ms")
+    table.add_row("report", shown(out / "report.html"))
+    console.print(table)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

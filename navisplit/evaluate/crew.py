@@ -1,0 +1,83 @@
+"""Who flies: the vehicle's and the edge's objects of one flight, made from models that are loaded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from navisplit.config import FlightConfig
+from navisplit.edge.policies import make_policy
+from navisplit.edge.server import EdgeServer
+from navisplit.evaluate.oracle import ORACLE, Oracle
+from navisplit.vehicle.gate import Gate, RandomGate
+from navisplit.vehicle.onboard import FeatureHead, Onboard
+
+GATE, RANDOM = "gate", "random"
+
+
+@dataclass
+class Crew:
+    """The objects of one flight. ``oracle`` is None when the network flies."""
+
+    onboard: Onboard
+    server: EdgeServer
+    oracle: Oracle | None
+
+
+@dataclass
+class Models:
+    """Head, tail and gates of a branch set; every flight gets its own small objects around them."""
+
+    model_hash: int
+    branches: tuple[str, ...]
+    head: FeatureHead | None = None  # None: oracle depth
+    tail: Any = None
+    make_gate: Callable[[FlightConfig], Gate] | None = None
+
+    def crew(self, config: FlightConfig, rng: np.random.Generator) -> Crew:
+        """Fresh objects for a flight; the branch set's name in ``config`` has been resolved already."""
+        oracle = Oracle() if self.head is None else None
+        head = oracle or self.head
+        onboard = Onboard(head, self._gate(config, rng), self.model_hash)
+        server = EdgeServer(oracle or self.tail, lambda: make_policy(config.policy), config.camera, self.model_hash)
+        return Crew(onboard, server, oracle)
+
+    def _gate(self, config: FlightConfig, rng: np.random.Generator) -> Gate | str:
+        if config.branch == RANDOM:
+            return RandomGate(self.branches, rng)
+        if config.branch == GATE and self.make_gate is not None:
+            return self.make_gate(config)
+        return config.branch
+
+
+def load_models(config: FlightConfig) -> Models:
+    """Models that fly ``config.branch``. Raises ModelError or UsageError (unknown branch) before any flight."""
+    if config.branch == ORACLE:
+        return Models(model_hash=0, branches=(ORACLE,))
+    import torch
+
+    from navisplit.edge.tail import Tail
+    from navisplit.nets.branch_set import load_branch_set
+    from navisplit.vehicle.head import Head
+
+    torch.set_num_threads(1)  # one flight a process: more threads would only contend
+    branch_set = load_branch_set(config.models)
+    make_gate = None
+    if config.branch == GATE:
+        make_gate = _gate_factory(branch_set)
+    elif config.branch != RANDOM:
+        branch_set.branch(config.branch)
+    names = tuple(b.name for b in branch_set.branches)
+    return Models(branch_set.hash, names, Head(branch_set), Tail(branch_set), make_gate)
+
+
+def _gate_factory(branch_set: Any) -> Callable[[FlightConfig], Gate]:
+    from navisplit.errors import ModelError
+    from navisplit.vehicle import gate
+
+    if not hasattr(gate, "load_neural_gate"):
+        raise ModelError("This build has no learned gate yet; fly a fixed branch, e.g. --branch b1, or --branch random.")
+    return lambda config: gate.load_neural_gate(branch_set, byte_weight=config.byte_weight)

@@ -1,0 +1,278 @@
+"""One offline flight: the vehicle's, link's and edge's own objects, in simulated time, the same to the bit from a seed.
+
+Events happen on the simulation's 3 ms steps: camera frames, packets leaving and arriving, the guard's ticks. Computing
+times are constants of the configuration, so that a result does not depend on the machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navisplit.config import FlightConfig
+from navisplit.edge.policies import View
+from navisplit.errors import NaviSplitError
+from navisplit.evaluate.crew import Crew, Models
+from navisplit.evaluate.episode import Episode, Outcome, Sample
+from navisplit.evaluate.metrics import EnergyModel, measure
+from navisplit.evaluate.oracle import GRID
+from navisplit.evaluate.pictures import Shot, develop
+from navisplit.frames import Odometry, Vector, rotation_matrix
+from navisplit.link import Link, profile
+from navisplit.sim.simulation import Simulation
+from navisplit.vehicle.guard import Guard, Stage
+from navisplit.wire import decode
+
+if TYPE_CHECKING:
+    from navisplit.sim.renderer import CameraView, RayCaster
+    from navisplit.sim.worlds.routes import Route
+
+COMMAND_LIFE_S = 0.2
+BODY_RADIUS_M = 0.30
+NEAR_M = 6.0  # clearance is measured up to here
+CROWDED_M = 1.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a flight is given up: after ``timeout_s`` or ``timeout_factor`` times the way at cruise speed, the longer."""
+
+    timeout_s: float = 30.0
+    timeout_factor: float = 4.0
+
+    def time_s(self, length_m: float, speed_mps: float) -> float:
+        """Seconds that a flight may take."""
+        return max(self.timeout_s, self.timeout_factor * length_m / speed_mps)
+
+
+def fly(
+    renderer: RayCaster,
+    route: Route,
+    config: FlightConfig,
+    models: Models,
+    seed: int,
+    *,
+    limits: Limits | None = None,
+    energy: EnergyModel | None = None,
+) -> Episode:
+    """Fly one route. What goes wrong inside is an episode with outcome ``error``; bad configuration raises."""
+    return Flight(renderer, route, config, models, seed, limits or Limits(), energy or EnergyModel()).run()
+
+
+class Flight:
+    """State of a flight under way."""
+
+    def __init__(
+        self,
+        renderer: RayCaster,
+        route: Route,
+        config: FlightConfig,
+        models: Models,
+        seed: int,
+        limits: Limits,
+        energy: EnergyModel,
+    ) -> None:
+        self.renderer, self.route, self.seed, self.energy = renderer, route, seed, energy
+        self.config = config = with_airspace(config, route)
+        up, down, gate = np.random.default_rng([seed, route.id]).spawn(3)
+        self.uplink, self.downlink = Link(profile(config.link), up), Link(profile(config.link), down)
+        self.crew: Crew = models.crew(config, gate)
+        self.guard = Guard(config.guard, models.model_hash)
+        self.simulation = Simulation(renderer.scene, renderer=renderer, seed=seed)
+        self.vehicle = self.simulation.vehicle()
+        self.vehicle.teleport(np.asarray(route.start, float), route.start_yaw)
+        self.goal = np.asarray(route.goal, float)
+        straight = float(np.linalg.norm(self.goal - route.start))
+        self.time_limit_s = limits.time_s(route.length_m or straight, config.policy.speed_mps)
+        self._hits = self.vehicle.collision_count
+        self._camera_ns, self._guard_ns = 0, 0
+        self._outbox: list[tuple[int, Link, bytes]] = []
+        self._samples: list[Sample] = []
+        self._frame_of: dict[int, int] = {}  # capture stamp -> index of its sample
+        self._flown: int | None = None  # stamp of the answer accepted last, until a command is flown on it
+        self._path: list[Vector] = []
+        self._speeds: list[float] = []
+        self._shots: deque[Shot] = deque(maxlen=32)
+
+    def run(self) -> Episode:
+        """Fly to the end."""
+        outcome, detail = None, ""
+        try:
+            while outcome is None:
+                self._advance()
+                self._capture()
+                self._exchange()
+                self._steer()
+                outcome, detail = self._judge()
+        except (NaviSplitError, ArithmeticError, ValueError, IndexError, RuntimeError) as error:
+            outcome, detail = Outcome.ERROR, f"{type(error).__name__}: {error}"
+        return self._episode(outcome, detail)
+
+    @property
+    def now_ns(self) -> int:
+        """The simulation's clock, which is every party's."""
+        return self.simulation.clock_ns
+
+    def _advance(self) -> None:
+        """Let time pass up to the next event."""
+        events = [self._camera_ns, self._guard_ns, *(at for at, _, _ in self._outbox)]
+        events += [t for t in (self.uplink.next_arrival_ns, self.downlink.next_arrival_ns, self.crew.server.due_ns()) if t]
+        steps = -((self.now_ns - min(events)) // self.simulation.step_ns)  # rounded up
+        if steps > 0:
+            self.simulation.steps(steps)
+
+    def _capture(self) -> None:
+        """Camera, head and gate; the packets leave when the head is done."""
+        now = self.now_ns
+        if now < self._camera_ns:
+            return
+        self._camera_ns += self.config.camera.period_ns
+        odometry = self.vehicle.odometry()
+        view = self._view(odometry)
+        rgb = np.zeros((1, 1, 3), np.uint8)
+        if self.crew.oracle is not None:
+            self.crew.oracle.show(self.renderer.depth_batch([_on_grid(view, self.config)])[0])
+        else:
+            rgb = self.renderer.render(view).rgb
+        sent = self.crew.onboard.process(rgb, odometry, self.goal, now)
+        if sent.packets:
+            self.guard.note_sent(now, now)
+        leave_ns = now + round(self.config.timing.head_s * 1e9)
+        self._outbox += [(leave_ns, self.uplink, packet) for packet in sent.packets]
+        self._frame_of[now] = len(self._samples)
+        self._samples.append(
+            Sample(self._elapsed_s(), _three(odometry.position), _three(odometry.velocity), sent.branch, sent.size,
+                   stage=self.guard.stage.value)
+        )  # fmt: skip
+        self._shots.append(Shot(self._elapsed_s(), view, None if self.crew.oracle is not None else rgb))
+
+    def _exchange(self) -> None:
+        """Both directions of the link, and the edge server between them."""
+        now, outbox = self.now_ns, self._outbox
+        self._outbox = [entry for entry in outbox if entry[0] > now]
+        for _, link, data in (entry for entry in outbox if entry[0] <= now):
+            link.send(data, now)
+        server = self.crew.server
+        replies = [server.receive(data, now) for data in self.uplink.receive(now)]
+        for reply in [*replies, *server.poll(now)]:
+            if reply is None:
+                continue
+            self._outbox.append((now + round(self.config.timing.edge_s * 1e9), self.downlink, reply.answer))
+            for shot in self._shots:
+                if shot.time_s == self._samples[self._frame_of[reply.packet.stamp_ns]].time_s:
+                    shot.depth = reply.depth.depth if reply.depth is not None else None
+        for data in self.downlink.receive(now):
+            answer = decode(data)
+            if self.guard.accept(answer, now) is None:
+                self.crew.onboard.on_answer(answer)
+                self._flown = answer.stamp_ns
+
+    def _steer(self) -> None:
+        """The guard's tick."""
+        now = self.now_ns
+        if now < self._guard_ns:
+            return
+        self._guard_ns += round(1e9 / self.config.timing.guard_rate_hz)
+        odometry = self.vehicle.odometry()
+        output = self.guard.command(odometry, now)
+        self.vehicle.fly(output.command, COMMAND_LIFE_S)
+        self._path.append(odometry.position)
+        self._speeds.append(float(np.linalg.norm(odometry.velocity)))
+        if self._flown is not None and output.stage is Stage.EDGE:
+            index = self._frame_of[self._flown]
+            self._samples[index] = dataclasses.replace(self._samples[index], latency_ms=(now - self._flown) * 1e-6)
+            self._flown = None
+
+    def _judge(self) -> tuple[Outcome | None, str]:
+        """The outcome, once there is one, and its detail."""
+        if self.vehicle.collision_count > self._hits:
+            return Outcome.COLLISION, self.vehicle.collision.object_name
+        position = self.vehicle.position
+        if not np.isfinite(position).all():
+            return Outcome.ERROR, "the vehicle's position is not finite"
+        low = -math.inf if self.route.min_z is None else self.route.min_z
+        high = math.inf if self.route.max_z is None else self.route.max_z
+        if not low <= position[2] <= high:
+            return Outcome.OUT_OF_BOUNDS, f"z = {position[2]:.2f} m, airspace {low:g} to {high:g} m"
+        if np.linalg.norm(position - self.goal) <= self.config.policy.goal_radius_m:
+            return Outcome.SUCCESS, ""
+        if self.guard.stage is Stage.LAND:
+            return Outcome.FAILSAFE, "the guard lands: no fresh command"
+        if self._elapsed_s() >= self.time_limit_s:
+            return Outcome.TIMEOUT, f"after {self.time_limit_s:.0f} s"
+        return None, ""
+
+    def _episode(self, outcome: Outcome, detail: str) -> Episode:
+        path = np.array([*self._path, self.vehicle.position])
+        metrics = measure(
+            success=outcome is Outcome.SUCCESS,
+            path=path,
+            speeds=self._speeds,
+            time_s=self._elapsed_s(),
+            goal=self.goal,
+            shortest_m=self.route.length_m,
+            samples=self._samples,
+            clearances=self._clearances(np.array([s.position for s in self._samples] or [path[0]])),
+            crowding=self._crowding(),
+            stale_commands=self.guard.counters.stale,
+            refused_packets=sum(self.crew.server.refused.values()),
+            energy=self.energy,
+            head_s=self.config.timing.head_s,
+        )
+        bad = outcome is not Outcome.SUCCESS or (metrics.clearance_min_m or 0.0) < 0.3
+        return Episode(
+            route_id=self.route.id,
+            seed=self.seed,
+            outcome=outcome,
+            metrics=metrics,
+            branch_use=dict(Counter(s.branch for s in self._samples)),
+            detail=detail,
+            start=_three(self.route.start),
+            goal=_three(self.goal),
+            samples=tuple(self._samples),
+            pictures=develop(self._shots, self.renderer) if bad else (),
+        )
+
+    def _elapsed_s(self) -> float:
+        return self.now_ns * 1e-9
+
+    def _view(self, odometry: Odometry) -> CameraView:
+        from navisplit.sim.renderer import CameraView
+
+        camera = self.config.camera
+        ahead = rotation_matrix(odometry.orientation)[:, 0] * camera.offset_x_m
+        return CameraView(odometry.position + ahead, odometry.orientation, camera.intrinsics)
+
+    def _clearances(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """From the body's surface to the nearest surface, ground included, m."""
+        return np.maximum(self.renderer.query.nearest(points, NEAR_M)[0] - BODY_RADIUS_M, 0.0)
+
+    def _crowding(self) -> float:
+        """Share of the straight line to the goal with less than 1 m around it."""
+        start = np.asarray(self.route.start, float)
+        steps = max(2, int(np.linalg.norm(self.goal - start) / 0.5))
+        line = start + (self.goal - start) * np.linspace(0.0, 1.0, steps)[:, None]
+        return float(np.mean(self.renderer.query.nearest(line, NEAR_M)[0] < CROWDED_M))
+
+
+def with_airspace(config: FlightConfig, route: Route) -> FlightConfig:
+    """The configuration with the route's airspace in the policy's."""
+    policy = config.policy
+    low = policy.min_z_m if route.min_z is None else route.min_z
+    high = policy.max_z_m if route.max_z is None else route.max_z
+    return dataclasses.replace(config, policy=dataclasses.replace(policy, min_z_m=float(low), max_z_m=float(high)))
+
+
+def _on_grid(view: CameraView, config: FlightConfig) -> CameraView:
+    """The same view at the resolution of the tail's depth."""
+    return dataclasses.replace(view, intrinsics=View.of(config.camera, np.empty(GRID, np.float32)).intrinsics)
+
+
+def _three(vector: Vector) -> tuple[float, float, float]:
+    return (float(vector[0]), float(vector[1]), float(vector[2]))

@@ -1,0 +1,32 @@
+"""What a node says of itself on ``/diagnostics``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+def diagnostics(node: Node, part: str, level: bytes, message: str, values: Mapping[str, Any]) -> DiagnosticArray:
+    """The status of one part of this vehicle, named ``<namespace>: <part>``."""
+    status = DiagnosticStatus(
+        level=level,
+        name=f"{node.get_namespace().strip('/')}: {part}",
+        message=message,
+        hardware_id=node.get_namespace(),
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+    )
+    array = DiagnosticArray(status=[status])
+    array.header.stamp = node.get_clock().now().to_msg()
+    return array
+
+
+def of_part(node: Node, part: str, array: DiagnosticArray) -> Iterator[DiagnosticStatus]:
+    """The statuses in ``array`` that are about that part of this node's vehicle."""
+    for status in array.status:
+        if status.hardware_id == node.get_namespace() and status.name.endswith(f": {part}"):
+            yield status

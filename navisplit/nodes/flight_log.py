@@ -1,0 +1,229 @@
+"""What the mission remembers of a live flight, and when it is over. Pure: messages come in as our types, with times.
+
+The same rules and figures as an offline flight (``navisplit.evaluate.flight``); only the sources differ: here a frame
+is known from its packets on ``features``, and a latency by the clock of the vehicle that flies.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter, deque
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navisplit.config import FlightConfig
+from navisplit.evaluate.episode import Episode, Outcome, Sample
+from navisplit.evaluate.flight import BODY_RADIUS_M, CROWDED_M, NEAR_M, Limits
+from navisplit.evaluate.metrics import EnergyModel, measure
+from navisplit.evaluate.pictures import Shot, develop
+from navisplit.frames import Odometry, Vector
+from navisplit.sim.worlds import Route
+from navisplit.vehicle.gate import SKIP
+
+SILENCE_S = 5.0
+"""Without odometry for this long the simulator is taken for dead (our choice)."""
+
+
+class FlightLog:
+    """Collects one flight from its first answered frame to its end. ``now_ns`` is a steady clock's."""
+
+    def __init__(
+        self, route: Route, config: FlightConfig, *, query: Any = None, timeout_s: float | None = None
+    ) -> None:
+        self.route, self.config = route, config
+        self.stage = "brake"
+        self.guard_counters: Counter[str] = Counter()
+        self._query = query  # navisplit.sim.query.SceneQuery, or None where the world is not known
+        self._time_limit_s = timeout_s or Limits().time_s(route.length_m or route.distance_m, config.policy.speed_mps)
+        self._odometry: deque[Odometry] = deque(maxlen=128)
+        self._heard_ns = 0
+        self._start_ns: int | None = None  # on the vehicle's clock
+        self._hit = False
+        self._sizes: dict[int, int] = {}  # capture stamp -> bytes, of frames not in _samples yet
+        self._named: list[str] = []  # branches of frames whose packets have not come yet
+        self._samples: list[Sample] = []
+        self._sample_of: dict[int, int] = {}
+        self._answered: set[int] = set()
+        self._path: list[Vector] = []
+        self._speeds: list[float] = []
+        self._shots: deque[Shot] = deque(maxlen=32)
+
+    @property
+    def started(self) -> bool:
+        """Whether the vehicle has begun to fly on answers."""
+        return self._start_ns is not None
+
+    @property
+    def position(self) -> Vector | None:
+        """Where the vehicle is, ENU m."""
+        return self._odometry[-1].position if self._odometry else None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of the vehicle's clock since the start."""
+        return 0.0 if self._start_ns is None else (self._odometry[-1].stamp_ns - self._start_ns) * 1e-9
+
+    def on_odometry(self, odometry: Odometry, now_ns: int) -> None:
+        """The vehicle's state."""
+        if self._odometry and odometry.stamp_ns <= self._odometry[-1].stamp_ns:
+            return
+        self._odometry.append(odometry)
+        self._heard_ns = now_ns
+        if self.started:
+            self._path.append(odometry.position)
+            self._speeds.append(float(np.linalg.norm(odometry.velocity)))
+
+    def on_collision(self, hit: bool) -> None:
+        """The collision sensor; what it says before the start (a landed vehicle) does not count."""
+        self._hit = self._hit or (hit and self.started)
+
+    def on_packet(self, stamp_ns: int, size: int) -> None:
+        """A packet of a frame left the head."""
+        if stamp_ns in self._sample_of:
+            index = self._sample_of[stamp_ns]
+            sample = self._samples[index]
+            self._samples[index] = dataclasses.replace(sample, bytes=sample.bytes + size)
+            return
+        self._sizes[stamp_ns] = self._sizes.get(stamp_ns, 0) + size
+        if self._named:
+            self._add(self._named.pop(0), stamp_ns)
+
+    def on_branch(self, branch: str) -> None:
+        """The head's choice for a frame. It comes about with the frame's packets, before or after them."""
+        if branch == SKIP:
+            if self._odometry:
+                self._add(SKIP, self._odometry[-1].stamp_ns)
+        elif self._sizes:
+            self._add(branch, min(self._sizes))
+        else:
+            self._named = [branch]  # an older one's packets were lost on the way here
+
+    def on_command(self, stamp_ns: int, now_ns: int) -> None:
+        """A command goes to the vehicle that answers the frame of that stamp (0: none); the first starts the flight."""
+        if stamp_ns == 0 or stamp_ns in self._answered or not self._odometry:
+            return
+        if self._start_ns is None:
+            self._start_ns = self._odometry[-1].stamp_ns
+            self._samples.clear()
+            self._sample_of.clear()
+            self._path.append(self._odometry[-1].position)
+            self._speeds.append(float(np.linalg.norm(self._odometry[-1].velocity)))
+        self._answered.add(stamp_ns)
+        if stamp_ns in self._sample_of:
+            vehicle_ns = self._odometry[-1].stamp_ns + (now_ns - self._heard_ns)
+            index = self._sample_of[stamp_ns]
+            latency_ms = (vehicle_ns - stamp_ns) * 1e-6
+            self._samples[index] = dataclasses.replace(self._samples[index], latency_ms=latency_ms)
+
+    def on_image(self, rgb: NDArray[np.uint8]) -> None:
+        """A picture (H, W, 3) that may end up in the report."""
+        self._shots.append(Shot(self.elapsed_s, rgb=rgb))
+
+    def on_depth(self, depth: NDArray[np.float32]) -> None:
+        """What the edge made (h, w) m of about the newest picture."""
+        if self._shots:
+            self._shots[-1].depth = depth
+
+    def _add(self, branch: str, stamp_ns: int) -> None:
+        state = min(self._odometry, key=lambda o: abs(o.stamp_ns - stamp_ns), default=None)
+        size = self._sizes.pop(stamp_ns, 0)
+        for old in [stamp for stamp in self._sizes if stamp < stamp_ns]:
+            del self._sizes[old]
+        if state is None:
+            return
+        self._sample_of[stamp_ns] = len(self._samples)
+        time_s = 0.0 if self._start_ns is None else max((stamp_ns - self._start_ns) * 1e-9, 0.0)
+        self._samples.append(
+            Sample(time_s, _three(state.position), _three(state.velocity), branch, size, stage=self.stage)
+        )
+
+    def judge(self, now_ns: int) -> tuple[Outcome, str] | None:
+        """The outcome and its detail, once there is one."""
+        if not self.started:
+            return None
+        position = self._odometry[-1].position
+        if self._hit:
+            return Outcome.COLLISION, self._what_is_near(position)
+        if not np.isfinite(position).all():
+            return Outcome.ERROR, "the vehicle's position is not finite"
+        low = -math.inf if self.route.min_z is None else self.route.min_z
+        high = math.inf if self.route.max_z is None else self.route.max_z
+        if not low <= position[2] <= high:
+            return Outcome.OUT_OF_BOUNDS, f"z = {position[2]:.2f} m, airspace {low:g} to {high:g} m"
+        if np.linalg.norm(position - self.route.goal) <= self.config.policy.goal_radius_m:
+            return Outcome.SUCCESS, ""
+        if self.stage == "land":
+            return Outcome.FAILSAFE, "the guard lands: no fresh command"
+        if self.elapsed_s >= self._time_limit_s:
+            return Outcome.TIMEOUT, f"after {self._time_limit_s:.0f} s"
+        if (now_ns - self._heard_ns) * 1e-9 > SILENCE_S:
+            return Outcome.ERROR, f"no odometry for {SILENCE_S:.0f} s"
+        return None
+
+    def status(self) -> str:
+        """One line for people."""
+        if not self._odometry or not self.started:
+            return f"waiting for the first answer of the edge server (guard: {self.stage})"
+        odometry = self._odometry[-1]
+        last = self._samples[-1] if self._samples else None
+        sent = "" if last is None else f"  {last.branch} {last.bytes} B"
+        distance = np.linalg.norm(self.route.goal - odometry.position)
+        speed = np.linalg.norm(odometry.velocity)
+        return f"{self.elapsed_s:5.1f} s  {distance:5.1f} m to go  {speed:4.1f} m/s{sent}  guard: {self.stage}"
+
+    def episode(self, outcome: Outcome, detail: str, seed: int = 0) -> Episode:
+        """The flight so far as a record."""
+        path = np.array(self._path)
+        samples = self._samples
+        places = np.array([s.position for s in samples] or [self._path[0]])
+        metrics = measure(
+            success=outcome is Outcome.SUCCESS,
+            path=path,
+            speeds=self._speeds,
+            time_s=self.elapsed_s,
+            goal=self.route.goal,
+            shortest_m=self.route.length_m,
+            samples=samples,
+            clearances=[] if self._query is None else self._clearances(places),
+            crowding=self._crowding(),
+            stale_commands=self.guard_counters["stale"],
+            refused_packets=sum(n for name, n in self.guard_counters.items() if name.startswith("refused")),
+            energy=EnergyModel(),
+            head_s=self.config.timing.head_s,
+        )
+        return Episode(
+            route_id=self.route.id,
+            seed=seed,
+            outcome=outcome,
+            metrics=metrics,
+            branch_use=dict(Counter(s.branch for s in samples)),
+            detail=detail,
+            start=_three(self._path[0]),
+            goal=_three(self.route.goal),
+            samples=tuple(samples),
+            pictures=develop(self._shots),
+        )
+
+    def _clearances(self, points: Any) -> Any:
+        return np.maximum(self._query.nearest(points, NEAR_M)[0] - BODY_RADIUS_M, 0.0)
+
+    def _crowding(self) -> float | None:
+        if self._query is None:
+            return None
+        way = self.route.goal - self._path[0]
+        steps = max(2, int(np.linalg.norm(way) / 0.5))
+        line = self._path[0] + way * np.linspace(0.0, 1.0, steps)[:, None]
+        return float(np.mean(self._query.nearest(line, NEAR_M)[0] < CROWDED_M))
+
+    def _what_is_near(self, position: Vector) -> str:
+        if self._query is None:
+            return ""
+        _, index, _, _ = self._query.nearest(position[None], 1.0)
+        return self._query.scene.objects[int(index[0])].name if index[0] >= 0 else ""
+
+
+def _three(vector: Vector) -> tuple[float, float, float]:
+    return (float(vector[0]), float(vector[1]), float(vector[2]))

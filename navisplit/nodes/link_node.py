@@ -1,0 +1,107 @@
+"""The emulated radio between vehicle and edge: ``features`` to ``edge/features``, ``edge/answer`` to ``answer``."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import UInt8MultiArray
+
+from navisplit.link import Link, Profile, profile
+from navisplit.nodes import messages, qos
+from navisplit.nodes.parameters import declare
+from navisplit.nodes.runtime import WorkerNode, run
+
+IDLE_S = 0.5
+
+
+class StampedPacket(bytes):
+    """A packet that remembers the stamp of the message it came in."""
+
+    stamp_ns: int = 0
+
+
+class Radio:
+    """One direction: packets go in from a callback and come out, when they are due, in a thread of its own."""
+
+    def __init__(self, link: Link, deliver: Callable[[bytes], None]) -> None:
+        self._link = link
+        self._deliver = deliver
+        self._wake = threading.Condition()
+        self._open = True
+
+    def send(self, packet: bytes) -> None:
+        """Hand a packet to the radio."""
+        with self._wake:
+            self._link.send(packet, time.monotonic_ns())
+            self._wake.notify()
+
+    def work(self) -> None:
+        """Deliver packets until closed."""
+        while self._open:
+            with self._wake:
+                due_ns = self._link.next_arrival_ns
+                wait_s = IDLE_S if due_ns is None else (due_ns - time.monotonic_ns()) * 1e-9
+                if wait_s > 0:
+                    self._wake.wait(wait_s)
+                packets = self._link.receive(time.monotonic_ns()) if self._open else []
+            for packet in packets:
+                self._deliver(packet)
+
+    def close(self) -> None:
+        """Stop; what is under way is lost."""
+        with self._wake:
+            self._open = False
+            self._wake.notify()
+
+
+class LinkNode(WorkerNode):
+    """Two radios of one profile, each with its own randomness."""
+
+    def __init__(self, profile_of: Callable[[str], Profile] = profile, **node_arguments: Any) -> None:
+        super().__init__("link_node", **node_arguments)
+        chosen = profile_of(declare(self, "profile", "none", "name of a link profile"))
+        up, down = np.random.default_rng(declare(self, "seed", 0, "seed of the radio's randomness")).spawn(2)
+        self._features = self.create_publisher(CompressedImage, "edge/features", qos.PACKETS)
+        self._answers = self.create_publisher(UInt8MultiArray, "answer", qos.PACKETS)
+        self._radios = (Radio(Link(chosen, up), self._to_edge), Radio(Link(chosen, down), self._to_vehicle))
+        self._workers = [self.start_worker(radio.work, "radio") for radio in self._radios]
+        self.create_subscription(CompressedImage, "features", self._on_features, qos.PACKETS)
+        self.create_subscription(UInt8MultiArray, "edge/answer", self._on_answer, qos.PACKETS)
+        self.get_logger().info(f"link {chosen.name}, {chosen.loss_rate:.1%} lost in the long run")
+
+    def _on_features(self, message: CompressedImage) -> None:
+        packet = StampedPacket(message.data)
+        packet.stamp_ns = messages.from_time(message.header.stamp)
+        self._radios[0].send(packet)
+
+    def _to_edge(self, packet: bytes) -> None:
+        stamp_ns = packet.stamp_ns if isinstance(packet, StampedPacket) else 0
+        self._features.publish(messages.feature_message(packet, stamp_ns))
+
+    def _on_answer(self, message: UInt8MultiArray) -> None:
+        self._radios[1].send(bytes(message.data))
+
+    def _to_vehicle(self, packet: bytes) -> None:
+        self._answers.publish(messages.answer_message(packet))
+
+    def close(self) -> None:
+        """Stop both radios."""
+        for radio in self._radios:
+            radio.close()
+        for worker in self._workers:
+            worker.join(timeout=1.0)
+
+
+def main() -> int:
+    """Entry point of ``ros2 run navisplit link_node``."""
+    return run(LinkNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

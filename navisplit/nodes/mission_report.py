@@ -1,0 +1,37 @@
+"""The report of one live flight: the same files as an evaluation of one route."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from navisplit.config import FlightConfig, to_mapping
+from navisplit.evaluate.episode import Episode, write_csv
+from navisplit.evaluate.summary import summarise
+
+if TYPE_CHECKING:
+    from navisplit.sim.query import SceneQuery
+
+
+def load_query(world: str) -> SceneQuery | None:
+    """Geometry of the world, for clearances and the map; None where no world is given. Raises WorldError."""
+    if not world:
+        return None
+    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.worlds import load_scene
+
+    return SceneQuery(load_scene(world))
+
+
+def write_flight(out: Path, episode: Episode, world: str, config: FlightConfig, query: SceneQuery | None) -> None:
+    """Write ``episodes.csv``, ``summary.json`` and ``report.html`` into ``out``."""
+    out.mkdir(parents=True, exist_ok=True)
+    mapping = {
+        "world": Path(world).stem if world else None,
+        "route_ids": [episode.route_id],
+        "flight": to_mapping(config),
+    }
+    summary = summarise([episode], mapping, 0, None)
+    write_csv([episode], out / "episodes.csv")
+    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")

@@ -1,0 +1,117 @@
+"""What every node shares: how it starts, spins, fails and ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.task import Future
+
+from navisplit.errors import ConfigError, NaviSplitError
+
+KEY_VARIABLE = "NAVISPLIT_LINK_KEY"
+
+
+class WorkerNode(Node):
+    """A node that may own threads and may end by itself.
+
+    ``finished`` ends the spinning: with a result when the node's work is done, with an exception when it has failed.
+    Threads may complete it. ``close`` is called once, whichever way the node ends.
+    """
+
+    def __init__(self, name: str, **node_arguments: Any) -> None:
+        super().__init__(name, **node_arguments)
+        self.finished: Future = Future()
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """End the spinning, from any thread; the first call counts."""
+        if self.finished.done():
+            return
+        if error is None:
+            self.finished.set_result(None)
+        else:
+            self.finished.set_exception(error)
+
+    def start_worker(self, work: Callable[[], None], name: str) -> threading.Thread:
+        """Run ``work`` in a thread; what it raises ends the node. ``close`` must make it return."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except Exception as error:
+                if self.context.ok():  # otherwise only the echo of the shutdown
+                    self.finish(error)
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def close(self) -> None:
+        """Stop threads and write what must be written. Signals are ignored meanwhile."""
+
+
+def link_key() -> bytes | None:
+    """The key that signs packets both ways, from the environment: parameters can be read by everyone in the graph."""
+    text = os.environ.get(KEY_VARIABLE)
+    if not text:
+        return None
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise ConfigError(f"{KEY_VARIABLE}: expected 32 to 128 hexadecimal digits (openssl rand -hex 32).") from None
+
+
+def run(create: Callable[[], WorkerNode], arguments: Sequence[str] | None = None) -> int:
+    """Run one node until it finishes, fails or is told to end; returns the process's exit code.
+
+    SIGINT and SIGTERM end it cleanly (exit code 0), also when they come twice, as under ``ros2 launch``.
+    """
+    rclpy.init(args=list(arguments) if arguments is not None else None)
+    node: WorkerNode | None = None
+    code = 0
+    try:
+        node = create()
+        _spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except Exception as error:
+        if rclpy.ok():  # otherwise only the echo of a shutdown in the middle of a call
+            code = _report(error, node)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if node is not None:
+            node.close()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return code
+
+
+def _spin(node: WorkerNode) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        executor.spin_until_future_complete(node.finished)
+        if node.finished.done():
+            node.finished.result()
+    finally:
+        executor.remove_node(node)
+        executor.shutdown(timeout_sec=1.0)
+
+
+def _report(error: Exception, node: WorkerNode | None) -> int:
+    logger = node.get_logger() if node is not None else rclpy.logging.get_logger("navisplit")
+    expected = isinstance(error, (NaviSplitError, ParameterException))
+    logger.fatal(str(error) if expected else f"{type(error).__name__}: {error}")
+    if not expected:
+        traceback.print_exception(error, file=sys.stderr)
+    return error.exit_code if isinstance(error, NaviSplitError) else 1

@@ -1,0 +1,205 @@
+"""Control, state, pose, collision and sensors of a vehicle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from navisplit.frames import Quaternion, Vector, swap_ned_enu
+from navisplit.sim import geodesy, quadrotor, sensors
+from navisplit.sim.autopilot import Kinematics
+from navisplit.sim.rpc import structs
+from navisplit.sim.rpc.service import Service
+from navisplit.sim.rpc.structs import Struct
+from navisplit.sim.rpc.table import HandlerError, rpc
+from navisplit.sim.vehicle import Vehicle
+
+
+@rpc("is_enabled:bool vehicle_name:str", name="enableApiControl")
+def enable_api_control(service: Service, enabled: bool, vehicle: str) -> None:
+    """Take or release control."""
+    service.vehicle(vehicle).pilot.enable_api_control(enabled)
+
+
+@rpc("vehicle_name:str", name="isApiControlEnabled")
+def is_api_control_enabled(service: Service, vehicle: str) -> bool:
+    """Whether commands reach the vehicle."""
+    return service.vehicle(vehicle).pilot.api_control
+
+
+@rpc("arm:bool vehicle_name:str", name="armDisarm")
+def arm_disarm(service: Service, arm: bool, vehicle: str) -> bool:
+    """Arm or idle the rotors."""
+    return service.vehicle(vehicle).pilot.arm(arm)
+
+
+@rpc("vehicle_name:str", name="getMultirotorState")
+def multirotor_state(service: Service, vehicle: str) -> Struct:
+    """State as estimated, which is the truth here as in SimpleFlight."""
+    drone = service.vehicle(vehicle)
+    pilot = drone.pilot
+    return structs.multirotor_state(pilot.kinematics(), service.geo_point(drone), pilot.time_ns, pilot.landed)
+
+
+@rpc("vehicle_name:str", name="getRotorStates")
+def rotor_states(service: Service, vehicle: str) -> Struct:
+    """Thrust, torque and speed of each rotor."""
+    pilot = service.vehicle(vehicle).pilot
+    rotors = [
+        {
+            "thrust": signal * quadrotor.MAX_THRUST,
+            "torque_scaler": signal * quadrotor.MAX_TORQUE * (-1.0 if number < 2 else 1.0),
+            "speed": signal**0.5 * quadrotor.MAX_SPEED,
+        }
+        for number, signal in enumerate(pilot.rotors[quadrotor.FILTERED].tolist())
+    ]
+    return {"rotors": rotors, "timestamp": pilot.time_ns}
+
+
+@rpc("vehicle_name:str", name="simGetGroundTruthKinematics")
+def ground_truth_kinematics(service: Service, vehicle: str) -> Struct:
+    """The true state."""
+    return structs.kinematics(service.vehicle(vehicle).pilot.kinematics())
+
+
+@rpc("state:KinematicsState ignore_collision:bool vehicle_name:str", name="simSetKinematics")
+def set_kinematics(service: Service, state: Kinematics, ignore_collision: bool, vehicle: str) -> None:
+    """Put the vehicle into a state."""
+    drone = service.vehicle(vehicle)
+    _place(drone, state.position, state.orientation)
+    body = drone.pilot.body
+    body[7:10], body[10:13] = state.linear_velocity, state.angular_velocity
+    body[13:16], body[16:19] = state.linear_acceleration, state.angular_acceleration
+
+
+@rpc("vehicle_name:str", name="simGetGroundTruthEnvironment")
+def ground_truth_environment(service: Service, vehicle: str) -> Struct:
+    """Air and gravity where the vehicle is."""
+    drone = service.vehicle(vehicle)
+    place = service.geo_point(drone)
+    return {
+        "position": structs.vector(drone.pilot.position),
+        "geo_point": structs.geo_point(place),
+        "gravity": structs.vector(np.array([0.0, 0.0, quadrotor.GRAVITY])),
+        "air_pressure": geodesy.pressure_pa(place.altitude),
+        "temperature": geodesy.temperature_k(place.altitude),
+        "air_density": geodesy.air_density(place.altitude),
+    }
+
+
+@rpc("vehicle_name:str", name="simGetVehiclePose")
+def vehicle_pose(service: Service, vehicle: str) -> Struct:
+    """Pose relative to the start."""
+    pilot = service.vehicle(vehicle).pilot
+    return structs.pose(pilot.position, pilot.orientation)
+
+
+@rpc("pose:Pose ignore_collision:bool vehicle_name:str", name="simSetVehiclePose")
+def set_vehicle_pose(service: Service, pose: tuple[Vector, Quaternion], ignore_collision: bool, vehicle: str) -> None:
+    """Teleport, keeping the velocity. NaN keeps a value, as documented (the real one is poisoned by it)."""
+    _place(service.vehicle(vehicle), *pose)
+
+
+def _place(drone: Vehicle, position: Vector, orientation: Quaternion) -> None:
+    pilot = drone.pilot
+    place = np.where(np.isfinite(position), position, pilot.position)
+    norm = float(np.linalg.norm(orientation))
+    attitude = orientation / norm if np.isfinite(norm) and norm > 1e-6 else pilot.orientation.copy()
+    if np.abs(place).max() > 1e6:
+        raise HandlerError("position is more than 1000 km away")
+    drone.place_ned(place, attitude)
+
+
+@rpc("vehicle_name:str", name="simGetCollisionInfo")
+def collision_info(service: Service, vehicle: str) -> Struct:
+    """The newest contact; reading clears has_collided."""
+    drone = service.vehicle(vehicle)
+    contact, unread = service.last_contact(drone)
+    if not contact.has_collided:
+        return structs.collision()
+    return structs.collision(
+        unread,
+        penetration=contact.penetration,
+        stamp_ns=contact.stamp_ns,
+        normal=swap_ned_enu(contact.normal),
+        point=swap_ned_enu(contact.point - drone.origin),
+        position=swap_ned_enu(contact.position - drone.origin),
+        object_name=contact.object_name,
+        object_id=contact.object_id,
+    )
+
+
+@rpc("vehicle_name:str", name="getHomeGeoPoint")
+def home_geo_point(service: Service, vehicle: str) -> Struct:
+    """Where the vehicle started."""
+    start = service.world_ned(service.vehicle(vehicle).origin)
+    return structs.geo_point(geodesy.geo_of(start, service.settings.origin))
+
+
+# Sensors ----------------------------------------------------------------------------------------------------------
+@rpc("imu_name:str vehicle_name:str", name="getImuData")
+def imu_data(service: Service, imu: str, vehicle: str) -> Struct:
+    """Inertial measurement."""
+    pilot = service.vehicle(vehicle).pilot
+    state = pilot.kinematics()
+    reading = sensors.read_imu(state)
+    return {
+        "time_stamp": pilot.time_ns,
+        "orientation": structs.quaternion(state.orientation),
+        "angular_velocity": structs.vector(reading.angular_velocity),
+        "linear_acceleration": structs.vector(reading.linear_acceleration),
+    }
+
+
+@rpc("barometer_name:str vehicle_name:str", name="getBarometerData")
+def barometer_data(service: Service, barometer: str, vehicle: str) -> Struct:
+    """Pressure altitude."""
+    drone = service.vehicle(vehicle)
+    reading = sensors.read_barometer(service.geo_point(drone))
+    return {
+        "time_stamp": drone.pilot.time_ns,
+        "altitude": reading.altitude_m,
+        "pressure": reading.pressure_pa,
+        "qnh": sensors.QNH_HPA,
+    }
+
+
+@rpc("magnetometer_name:str vehicle_name:str", name="getMagnetometerData")
+def magnetometer_data(service: Service, magnetometer: str, vehicle: str) -> Struct:
+    """Field in the body."""
+    drone = service.vehicle(vehicle)
+    reading = sensors.read_magnetometer(drone.pilot.kinematics(), service.geo_point(drone))
+    return {
+        "time_stamp": drone.pilot.time_ns,
+        "magnetic_field_body": structs.vector(reading),
+        "magnetic_field_covariance": [],
+    }
+
+
+@rpc("gps_name:str vehicle_name:str", name="getGpsData")
+def gps_data(service: Service, gps: str, vehicle: str) -> Struct:
+    """Position fix."""
+    drone = service.vehicle(vehicle)
+    pilot = drone.pilot
+    report = {
+        "geo_point": structs.geo_point(service.geo_point(drone)),
+        "eph": 0.1,
+        "epv": 0.1,
+        "velocity": structs.vector(pilot.velocity),
+        "fix_type": 3,
+        "time_utc": pilot.time_ns // 1000,
+    }
+    return {"time_stamp": pilot.time_ns, "gnss": report, "is_valid": True}
+
+
+@rpc("distance_sensor_name:str vehicle_name:str", name="getDistanceSensorData")
+def distance_data(service: Service, sensor: str, vehicle: str) -> Any:
+    """AirSim has none by default."""
+    raise HandlerError(f"No distance sensor with name {sensor} exist on vehicle")
+
+
+@rpc("lidar_name:str vehicle_name:str", name="getLidarData")
+def lidar_data(service: Service, lidar: str, vehicle: str) -> Any:
+    """AirSim has none by default."""
+    raise HandlerError(f"No lidar with name {lidar} exist on vehicle")

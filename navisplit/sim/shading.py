@@ -1,0 +1,244 @@
+"""Colour of a pixel: texture, sun with soft shadow, sky light, air, tone curve. All colour is linear until the end."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from navisplit.sim.atlas import Atlas
+from navisplit.sim.bvh import Bvh
+from navisplit.sim.kernel import Bytes, Floats, Ints, inlined, kernel, outlined
+from navisplit.sim.scene import SKY_DEPTH_M
+from navisplit.sim.shadow import ShadowMap
+from navisplit.sim.sky import Sky
+from navisplit.sim.surface import TRIPLANAR, Surface
+from navisplit.sim.texturing import blend_planes, sample
+from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, trace_packet
+
+f32 = np.float32
+_ZERO, _HALF, _ONE = f32(0.0), f32(0.5), f32(1.0)
+_SKY_DEPTH = f32(SKY_DEPTH_M)
+_RELIEF_STRENGTH = f32(1.1)  # slope of the shading normal per unit of texture relief (our choice, by eye)
+_SRGB_STEPS = 4095
+
+
+class World(NamedTuple):
+    """Everything a frame needs."""
+
+    bvh: Bvh
+    surface: Surface
+    atlas: Atlas
+    shadow: ShadowMap
+    sky: Sky
+    variation: Floats  # (N, N) large-scale brightness of natural surfaces, around 1
+    curve: Bytes  # (4096,) linear 0..1 -> sRGB
+
+
+def srgb_curve() -> Bytes:
+    """Table of IEC 61966-2-1's transfer function, rounded to bytes."""
+    x = np.arange(_SRGB_STEPS + 1) / _SRGB_STEPS
+    return np.round(255 * np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)).astype(np.uint8)
+
+
+@inlined
+def _dome(image: Floats, x: np.float32, y: np.float32, z: np.float32) -> tuple:
+    """Bilinear colour of a paraboloid map in unit direction (x, y, z); below the horizon: the horizon's."""
+    size = image.shape[0]
+    if z > 0:
+        scale = _HALF / (_ONE + z)
+    else:
+        scale = _HALF / math.sqrt(max(x * x + y * y, f32(1e-12)))
+    last = f32(size - 2) + f32(0.99)
+    u = min(max((x * scale + _HALF) * f32(size) - _HALF, _ZERO), last)
+    v = min(max((y * scale + _HALF) * f32(size) - _HALF, _ZERO), last)
+    i, j = int(v), int(u)
+    b, a = v - f32(i), u - f32(j)
+    w00, w01, w10, w11 = (_ONE - a) * (_ONE - b), a * (_ONE - b), (_ONE - a) * b, a * b
+    red = image[i, j, 0] * w00 + image[i, j + 1, 0] * w01 + image[i + 1, j, 0] * w10 + image[i + 1, j + 1, 0] * w11
+    green = image[i, j, 1] * w00 + image[i, j + 1, 1] * w01 + image[i + 1, j, 1] * w10 + image[i + 1, j + 1, 1] * w11
+    blue = image[i, j, 2] * w00 + image[i, j + 1, 2] * w01 + image[i + 1, j, 2] * w10 + image[i + 1, j + 1, 2] * w11
+    return red, green, blue
+
+
+@inlined
+def _sky_colour(sky: Sky, x: np.float32, y: np.float32, z: np.float32) -> tuple:
+    """Sky with clouds and the sun's disc above the horizon; below it the air of the horizon over a far ground."""
+    if z <= 0:
+        red, green, blue = _dome(sky.haze, x, y, _ZERO)
+        ground = min(-z * f32(5.0), _ONE) * f32(0.6)
+        return (
+            red + (sky.below[0] - red) * ground,
+            green + (sky.below[1] - green) * ground,
+            blue + (sky.below[2] - blue) * ground,
+        )
+    red, green, blue = _dome(sky.dome, x, y, z)
+    towards = x * sky.sun[0] + y * sky.sun[1] + z * sky.sun[2]
+    if towards > f32(0.9993):
+        disc = sky.air[1] * min((towards - f32(0.9993)) * f32(3000.0), _ONE)
+        red, green, blue = red + disc, green + disc * f32(0.92), blue + disc * f32(0.75)
+    return red, green, blue
+
+
+@inlined
+def _sunlit(shadow: ShadowMap, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
+    """Share of the sun's disc seen from a point, 0..1: 4x4 comparisons, bilinear weights (percentage-closer filter)."""
+    m, size = shadow.to_texel, shadow.depth.shape[0]
+    u = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3] - _HALF
+    v = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3] - _HALF
+    depth = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+    if u < 1 or v < 1 or u >= size - 3 or v >= size - 3:
+        return _ONE
+    column, row = int(u), int(v)
+    a, b = u - f32(column), v - f32(row)
+    lit = _ZERO
+    for j in range(4):
+        d0 = f32(shadow.depth[row - 1 + j, column - 1] >= depth)
+        d1 = f32(shadow.depth[row - 1 + j, column] >= depth)
+        d2 = f32(shadow.depth[row - 1 + j, column + 1] >= depth)
+        d3 = f32(shadow.depth[row - 1 + j, column + 2] >= depth)
+        weight = (_ONE - b) if j == 0 else (b if j == 3 else _ONE)
+        lit += weight * (d0 * (_ONE - a) + d1 + d2 + d3 * a)
+    return lit * f32(1.0 / 9.0)
+
+
+@inlined
+def _variation(table: Floats, x: np.float32, y: np.float32) -> np.float32:
+    """Brightness of the ground at (x, y), one table entry per 0.75 m, repeating after 384 m."""
+    u, v = x * f32(1.0 / 0.75), y * f32(1.0 / 0.75)
+    i, j = int(math.floor(u)), int(math.floor(v))
+    a, b = u - f32(i), v - f32(j)
+    mask = table.shape[0] - 1
+    i, j, k, l = i & mask, j & mask, (i + 1) & mask, (j + 1) & mask
+    return (table[j, i] * (_ONE - a) + table[j, k] * a) * (_ONE - b) + (table[l, i] * (_ONE - a) + table[l, k] * a) * b
+
+
+@inlined
+def _direct(world: World, foliage: bool, nx: np.float32, ny: np.float32, nz: np.float32,
+            x: np.float32, y: np.float32, z: np.float32) -> np.float32:  # fmt: skip
+    """Share of the sunlight that reaches a point and is scattered to the eye (cosine x visibility)."""
+    sun, texel = world.sky.sun, world.shadow.texel_m[0]
+    cosine = nx * sun[0] + ny * sun[1] + nz * sun[2]
+    # Off the surface by about the filter's radius, or its own texels would shade it (acne); more where light grazes.
+    lift = texel * f32(1.6) * math.sqrt(max(_ONE - cosine * cosine, _ZERO)) + f32(0.01)
+    push = texel * f32(0.5) + f32(0.02)
+    if foliage:
+        # leaves scatter light forward and back, whatever way they face
+        cosine = f32(0.30) + (f32(0.45) * cosine if cosine > 0 else f32(-0.18) * cosine)
+        lift, push = _ZERO, texel * f32(1.5) + f32(0.10)
+    if cosine <= 0:
+        return _ZERO
+    return cosine * _sunlit(
+        world.shadow, x + nx * lift + sun[0] * push, y + ny * lift + sun[1] * push, z + nz * lift + sun[2] * push
+    )
+
+
+@inlined
+def _surface_colour(world: World, t: int, distance: np.float32, origin: Floats, dx: np.float32, dy: np.float32,
+                    dz: np.float32, length: np.float32, pixel: np.float32) -> tuple:  # fmt: skip
+    """Linear colour of triangle t hit at ``distance`` x (dx, dy, dz); ``pixel``: metres per pixel at distance 1."""
+    x, y, z = origin[0] + dx * distance, origin[1] + dy * distance, origin[2] + dz * distance
+    corner, s = world.bvh.triangles[t], world.surface.values[t]
+    ux, uy, uz = corner[3] - corner[0], corner[4] - corner[1], corner[5] - corner[2]
+    vx, vy, vz = corner[6] - corner[0], corner[7] - corner[1], corner[8] - corner[2]
+    fx, fy, fz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+    px, py, pz = x - corner[0], y - corner[1], z - corner[2]
+    scale = _ONE / (fx * fx + fy * fy + fz * fz)
+    b = ((py * vz - pz * vy) * fx + (pz * vx - px * vz) * fy + (px * vy - py * vx) * fz) * scale
+    c = ((uy * pz - uz * py) * fx + (uz * px - ux * pz) * fy + (ux * py - uy * px) * fz) * scale
+    a = _ONE - b - c
+    nx, ny, nz = s[0] * a + s[3] * b + s[6] * c, s[1] * a + s[4] * b + s[7] * c, s[2] * a + s[5] * b + s[8] * c
+    slope = fx * dx + fy * dy + fz * dz
+    turn = _ONE / math.sqrt(nx * nx + ny * ny + nz * nz + f32(1e-12))
+    nx, ny, nz = nx * turn, ny * turn, nz * turn
+    if slope > 0:  # seen from behind
+        nx, ny, nz = -nx, -ny, -nz
+    openness = s[9] * a + s[10] * b + s[11] * c
+    material = world.surface.kinds[t, 0]
+    foliage = world.atlas.shape[material, 1] != 0
+    # The footprint grows with distance and obliqueness; its square root is a compromise between blur and shimmer.
+    oblique = max(abs(slope) * math.sqrt(scale) / length, f32(0.08))
+    footprint = distance * length * pixel * s[18] / math.sqrt(oblique)
+    if world.surface.kinds[t, 1] == TRIPLANAR:
+        red, green, blue, gx, gy, gz = blend_planes(world.atlas, material, x, y, z, nx, ny, nz, s[18], footprint)
+    else:
+        red, green, blue, gu, gv = sample(
+            world.atlas, material, s[12] * a + s[14] * b + s[16] * c, s[13] * a + s[15] * b + s[17] * c, footprint
+        )
+        gx, gy, gz = gu * s[19] + gv * s[22], gu * s[20] + gv * s[23], gu * s[21] + gv * s[24]
+    if world.atlas.shape[material, 2] != 0:
+        vary = _variation(world.variation, x + z * f32(0.6), y - z * f32(0.5))
+        red, green, blue = red * vary, green * vary, blue * vary
+    if not foliage:
+        along = gx * nx + gy * ny + gz * nz
+        nx, ny, nz = (
+            nx - (gx - along * nx) * _RELIEF_STRENGTH,
+            ny - (gy - along * ny) * _RELIEF_STRENGTH,
+            nz - (gz - along * nz) * _RELIEF_STRENGTH,
+        )
+        turn = _ONE / math.sqrt(nx * nx + ny * ny + nz * nz + f32(1e-12))
+        nx, ny, nz = nx * turn, ny * turn, nz * turn
+    sun = _direct(world, foliage, nx, ny, nz, x, y, z)
+    up = _HALF + _HALF * nz
+    if foliage:
+        up = _HALF + f32(0.25) * nz
+    sky = world.sky
+    return (
+        red * (sky.sunlight[0] * sun + openness * (sky.above[0] * up + sky.below[0] * (_ONE - up))),
+        green * (sky.sunlight[1] * sun + openness * (sky.above[1] * up + sky.below[1] * (_ONE - up))),
+        blue * (sky.sunlight[2] * sun + openness * (sky.above[2] * up + sky.below[2] * (_ONE - up))),
+    )
+
+
+@outlined
+def _shade_packet(world: World, origin: Floats, directions: Floats, distance: Floats, hit: Ints, pixel: np.float32,
+                  colour: Floats) -> None:  # fmt: skip
+    """Linear colour (3, 32) of a packet."""
+    sky = world.sky
+    for k in range(LANES):
+        dx, dy, dz = directions[0, k], directions[1, k], directions[2, k]
+        length = math.sqrt(dx * dx + dy * dy + dz * dz)
+        x, y, z = dx / length, dy / length, dz / length
+        if hit[k] < 0:
+            red, green, blue = _sky_colour(sky, x, y, z)
+        else:
+            red, green, blue = _surface_colour(world, hit[k], distance[k], origin, dx, dy, dz, length, pixel)
+            clear = math.exp(-distance[k] * length * sky.air[0])
+            far_red, far_green, far_blue = _dome(sky.haze, x, y, max(z, _ZERO))
+            red = far_red + (red - far_red) * clear
+            green = far_green + (green - far_green) * clear
+            blue = far_blue + (blue - far_blue) * clear
+        colour[0, k], colour[1, k], colour[2, k] = red, green, blue
+
+
+@inlined
+def _develop(curve: Bytes, light: np.float32) -> np.uint8:
+    """Filmic tone curve (Narkowicz's fit of ACES, 2016), then sRGB."""
+    toned = light * (f32(2.51) * light + f32(0.03)) / (light * (f32(2.43) * light + f32(0.59)) + f32(0.14))
+    return curve[int(min(max(toned, _ZERO), _ONE) * f32(_SRGB_STEPS))]
+
+
+@kernel
+def render_frame(world: World, camera: Floats, rgb: Bytes, depth: Floats, segmentation: Bytes) -> None:
+    """Fill rgb (H, W, 3), planar depth (H, W) and segmentation (H, W) as seen by ``camera`` (4, 3), see aim_packet."""
+    height, width = depth.shape
+    origin = camera[0]
+    pixel = math.sqrt(camera[2, 0] ** 2 + camera[2, 1] ** 2 + camera[2, 2] ** 2)
+    directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
+    colour = np.empty((3, LANES), np.float32)
+    distance, hit = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
+    for row in range(0, height, PACKET_HEIGHT):
+        for column in range(0, width, PACKET_WIDTH):
+            aim_packet(camera, column, row, directions)
+            distance[:] = FAR
+            hit[:] = -1
+            trace_packet(world.bvh, origin, directions, work, distance, hit)
+            _shade_packet(world, origin, directions, distance, hit, pixel, colour)
+            for k in range(LANES):
+                i, j = row + k // PACKET_WIDTH, column + k % PACKET_WIDTH
+                if i < height and j < width:
+                    depth[i, j] = distance[k] if hit[k] >= 0 else _SKY_DEPTH
+                    segmentation[i, j] = world.surface.kinds[hit[k], 2] if hit[k] >= 0 else 0
+                    for c in range(3):
+                        rgb[i, j, c] = _develop(world.curve, colour[c, k])

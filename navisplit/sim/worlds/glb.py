@@ -1,0 +1,155 @@
+"""Meshes and their materials in one GLB file, through trimesh.
+
+Coordinates are written z-up, as they are: gz-common reads glTF vertices without turning them (AssimpLoader), and so do
+we. What glTF cannot say (triplanar tile size, foliage) travels in each mesh's ``extras``; other programs see ordinary uv
+with a base colour texture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navisplit.errors import WorldError
+from navisplit.sim.scene import Material
+from navisplit.sim.worlds.description import Mesh
+from navisplit.sim.worlds.images import albedo_of, jpeg_of
+
+_EXTRAS = "navisplit"
+_DEFAULT_COLOUR = 0.6
+
+
+@dataclass(frozen=True)
+class Part:
+    """One named mesh of a file with its material."""
+
+    mesh: Mesh
+    material: Material
+
+
+def write_glb(path: Path, parts: Mapping[str, Part]) -> None:
+    """Write the parts as nodes of their names; parts of one material share its texture."""
+    import trimesh
+
+    scene = trimesh.Scene()
+    looks = {}
+    for name, part in parts.items():
+        material = part.material
+        if material.name not in looks:
+            looks[material.name] = _pbr_of(material)
+        visual = trimesh.visual.TextureVisuals(uv=_display_uv(part), material=looks[material.name])
+        geometry = trimesh.Trimesh(
+            vertices=part.mesh.vertices,
+            faces=part.mesh.faces,
+            vertex_normals=part.mesh.normals,
+            visual=visual,
+            process=False,
+            metadata={_EXTRAS: _extras_of(material)},
+        )
+        scene.add_geometry(geometry, node_name=name, geom_name=name)
+    path.write_bytes(scene.export(file_type="glb", include_normals=True))
+
+
+def read_parts(path: Path) -> dict[str, Part]:
+    """All triangle meshes of a file that trimesh reads, node transforms applied, by node name.
+
+    Raises WorldError when the file is missing, broken or holds no triangles.
+    """
+    import trimesh
+
+    if not path.is_file():
+        raise WorldError(f"Mesh file {path} does not exist. Keep the meshes folder beside the world file.")
+    try:
+        loaded = trimesh.load_scene(path, process=False)
+    except Exception as problem:  # trimesh raises whatever its loaders meet: KeyError, struct.error, ValueError ...
+        raise WorldError(f"Mesh file {path} cannot be read: {type(problem).__name__}: {problem}.") from problem
+    parts = {}
+    for node in loaded.graph.nodes_geometry:
+        transform, geometry_name = loaded.graph[node]
+        geometry = loaded.geometry[geometry_name]
+        if isinstance(geometry, trimesh.Trimesh) and len(geometry.faces):
+            parts[str(node)] = _part_of(geometry, np.asarray(transform), f"{path.stem}.{node}")
+    if not parts:
+        raise WorldError(f"Mesh file {path} holds no triangles.")
+    return parts
+
+
+def _pbr_of(material: Material) -> Any:
+    import trimesh
+
+    look = trimesh.visual.material.PBRMaterial(name=material.name, roughnessFactor=1.0, metallicFactor=0.0)
+    look.doubleSided = material.foliage
+    if len(material.albedo) > 1:
+        look.baseColorTexture = jpeg_of(material.albedo)
+    else:
+        look.baseColorFactor = [*(float(v) for v in material.albedo[0, 0]), 1.0]
+    return look
+
+
+def _extras_of(material: Material) -> dict[str, Any]:
+    extras: dict[str, Any] = {"material": material.name, "tile_m": material.tile_m, "foliage": material.foliage}
+    if len(material.albedo) == 1:
+        extras["linear_rgb"] = [round(float(v), 6) for v in material.albedo[0, 0]]
+    return extras
+
+
+def _display_uv(part: Part) -> NDArray[np.float32]:
+    """The mesh's own uv, or for a tiled material its projection along the main axis of each normal."""
+    mesh, tile = part.mesh, part.material.tile_m
+    if tile is None:
+        return mesh.uv if mesh.uv is not None else np.zeros((len(mesh.vertices), 2), np.float32)
+    axis = np.abs(mesh.normals).argmax(axis=1)
+    u = np.where(axis == 0, mesh.vertices[:, 1], mesh.vertices[:, 0])
+    v = np.where(axis == 2, mesh.vertices[:, 1], mesh.vertices[:, 2])
+    return (np.stack([u, v], axis=1) / tile).astype(np.float32)
+
+
+def _part_of(geometry: Any, transform: NDArray[np.float64], fallback_name: str) -> Part:
+    linear = transform[:3, :3]
+    vertices = np.asarray(geometry.vertices) @ linear.T + transform[:3, 3]
+    normals = np.asarray(geometry.vertex_normals) @ np.linalg.inv(linear)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
+    faces = np.asarray(geometry.faces)
+    if np.linalg.det(linear) < 0:
+        faces = faces[:, ::-1]
+    uv = getattr(geometry.visual, "uv", None)
+    mesh = Mesh(
+        vertices.astype(np.float32),
+        np.ascontiguousarray(faces, np.int32),
+        normals.astype(np.float32),
+        None if uv is None else np.asarray(uv, np.float32),
+    )
+    return Part(mesh, _material_of(geometry, uv is not None, fallback_name))
+
+
+def _material_of(geometry: Any, has_uv: bool, fallback_name: str) -> Material:
+    """The look of a mesh: our extras first, else base colour texture, factor, or mean vertex colour."""
+    look = getattr(geometry.visual, "material", None)
+    extras = geometry.metadata.get(_EXTRAS)
+    extras = extras if isinstance(extras, dict) else {}
+    name = str(extras.get("material") or fallback_name)
+    texture = getattr(look, "baseColorTexture", None) or getattr(look, "image", None)
+    if texture is not None and (has_uv or extras):
+        return Material(name, albedo_of(texture), extras.get("tile_m"), bool(extras.get("foliage", False)))
+    colour = extras.get("linear_rgb")
+    if colour is None:
+        colour = _plain_colour(geometry, look)
+    albedo = np.clip(np.asarray(colour, np.float32), 0, 1).reshape(1, 1, 3)
+    return Material(name, albedo, extras.get("tile_m", 4.0), bool(extras.get("foliage", False)))
+
+
+def _plain_colour(geometry: Any, look: Any) -> NDArray[np.float64]:
+    factor = getattr(look, "baseColorFactor", None)
+    if factor is None:
+        factor = getattr(look, "diffuse", None)
+    if factor is None and getattr(geometry.visual, "kind", None) in {"vertex", "face"}:
+        factor = np.asarray(geometry.visual.vertex_colors).mean(axis=0)
+    if factor is None:
+        return np.full(3, _DEFAULT_COLOUR)
+    factor = np.asarray(factor, np.float64)[:3]
+    return factor / 255.0 if factor.max() > 1.0 else factor

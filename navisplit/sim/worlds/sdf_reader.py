@@ -1,0 +1,198 @@
+"""Read an SDF world: the subset that has shapes, materials, light and a start; the rest gives named warnings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+
+from navisplit.errors import WorldError
+from navisplit.frames import yaw_of
+from navisplit.sim.scene import Light, PlayerStart
+from navisplit.sim.worlds.build import is_ground
+from navisplit.sim.worlds.description import GROUND_ID, Model, Visual, World, named_id
+from navisplit.sim.worlds.sdf_frames import Scope, child_numbers, model_scope, read_pose, world_scope
+from navisplit.sim.worlds.sdf_geometry import Library, find_file, warn
+from navisplit.sim.worlds.sdf_writer import DEFAULT_AMBIENT
+
+START_FRAME = "player_start"
+_WITHOUT_SHAPE = {
+    *("atmosphere", "audio", "frame", "gravity", "gui", "light", "magnetic_field", "model", "physics", "plugin"),
+    *("scene", "spherical_coordinates", "wind"),
+}
+_MODEL_WITHOUT_SHAPE = {
+    *("allow_auto_disable", "enable_wind", "frame", "include", "link", "model", "plugin", "pose", "self_collide"),
+    "static",
+}
+_LINK_WITHOUT_SHAPE = {
+    *("collision", "enable_wind", "gravity", "inertial", "kinematic", "must_be_base_link", "pose", "self_collide"),
+    *("velocity_decay", "visual", "sensor", "plugin"),
+}
+
+
+def read_sdf(path: str | Path) -> World:
+    """Read a world file. Unsupported elements are WorldWarnings that name the element.
+
+    Raises WorldError when the file, or a mesh or texture that it names, is missing or broken.
+    """
+    path = Path(path)
+    world = world_element(path)
+    where = f"{path}: world[{world.get('name', '')}]"
+    library = Library(path.parent)
+    for element in list(world):
+        if element.tag == "include":
+            _include(world, element, path.parent, where)
+        elif element.tag not in _WITHOUT_SHAPE:
+            warn(f"{where}/{element.tag}", f"<{element.tag}> is not supported and is left out.")
+    scope = world_scope(world, where)
+    models: list[Model] = []
+    for element in world.findall("model"):
+        name = element.get("name", "")
+        models += _models(element, name, scope, scope.inner[name], library, f"{where}/model[{name}]")
+    start = start_frame(scope)
+    name = world.get("name") or path.stem
+    return World(name, tuple(models), library.meshes, library.materials, _light(world, where), start)
+
+
+def world_element(path: Path) -> ET.Element:
+    """The ``<world>`` of a file. Raises WorldError when the file is missing, not XML, or has no world."""
+    if not path.is_file():
+        raise WorldError(f"World file {path} does not exist.")
+    try:
+        root = ET.parse(path).getroot()
+    except (ET.ParseError, OSError, UnicodeDecodeError, ValueError, LookupError) as problem:
+        raise WorldError(f"World file {path} is not readable XML: {problem}.") from problem
+    world = root.find("world") if root.tag == "sdf" else None
+    if world is None:
+        raise WorldError(f"World file {path}: expected <sdf><world>, found <{root.tag}> without a world in it.")
+    return world
+
+
+def start_frame(scope: Scope) -> PlayerStart | None:
+    """The player start that a world states, or None."""
+    if START_FRAME not in scope.raw:
+        return None
+    pose = scope.resolve(START_FRAME)
+    return PlayerStart(pose.position, yaw_of(pose.orientation))
+
+
+def _models(element: ET.Element, name: str, outer: Scope, scope: Scope, library: Library, where: str) -> list[Model]:
+    """A model and the models nested in it, flattened: nested ones are named ``outer::inner``."""
+    _warn_unknown(element, _MODEL_WITHOUT_SHAPE, where)
+    pose = outer.resolve(element.get("name"))
+    folder = Path(element.get(_FOLDER, library.folder))
+    visuals: list[Visual] = []
+    for link in element.findall("link"):
+        visuals += _link_visuals(link, scope, library, folder, f"{where}/link[{link.get('name', '')}]")
+    model = Model(name, tuple(visuals), pose, _label(element, where) or named_id(name))
+    if _label(element, where) is None and is_ground(model):
+        model = Model(name, model.visuals, pose, GROUND_ID)
+    found = [model] if visuals else []
+    for inner in element.findall("model"):
+        inner_name = inner.get("name", "")
+        path = f"{where}/model[{inner_name}]"
+        for part in _models(inner, f"{name}::{inner_name}", scope, scope.inner[inner_name], library, path):
+            found.append(Model(part.name, part.visuals, pose @ part.pose, part.segmentation_id))
+    return found
+
+
+def _link_visuals(link: ET.Element, scope: Scope, library: Library, folder: Path, where: str) -> list[Visual]:
+    """Visuals of a link in its model's frame; its collisions when it has no visual."""
+    _warn_unknown(link, _LINK_WITHOUT_SHAPE, where)
+    tag = "visual" if link.find("visual") is not None else "collision"
+    found = []
+    for element in link.findall(tag):
+        name = element.get("name", tag)
+        path = f"{where}/{tag}[{name}]"
+        own = library.material(element, folder, path)
+        pose = scope.pose_of(element, link.get("name", ""), path)
+        for shape, mesh_material in library.geometry(element, folder, path):
+            found.append(Visual(name, shape, library.keep(own or mesh_material), pose))
+    return found
+
+
+_FOLDER = "navisplit_folder"
+
+
+def _include(world: ET.Element, include: ET.Element, folder: Path, where: str) -> None:
+    """Replace an ``<include>`` by the model it names; one that is not on this machine is a warning."""
+    path = f"{where}/include[{include.findtext('uri', '').strip()}]"
+    try:
+        target = find_file(include.findtext("uri", ""), folder, path)
+    except WorldError as problem:
+        warn(path, f"the included model is missing from the world: {problem}")
+        return
+    file = target / "model.sdf" if target.is_dir() else target
+    try:
+        model = ET.parse(file).getroot().find("model")
+    except (ET.ParseError, OSError) as problem:
+        raise WorldError(f"{path}: {file} is not readable XML: {problem}.") from problem
+    if model is None:
+        raise WorldError(f"{path}: {file}: expected <sdf><model>, found none.")
+    model.set(_FOLDER, str(file.parent))
+    model.set("name", include.findtext("name") or model.get("name") or file.parent.name)
+    pose = include.find("pose")
+    if pose is not None:
+        for old in model.findall("pose"):
+            model.remove(old)
+        model.append(pose)
+    frame = include.findtext("placement_frame")
+    if frame:
+        model.set("placement_frame", frame)
+    world.append(model)
+
+
+def _label(model: ET.Element, where: str) -> int | None:
+    """Segmentation id of Gazebo's label plugin, in the model or in one of its visuals."""
+    for plugin in [*model.findall("plugin"), *model.findall("link/visual/plugin")]:
+        if plugin.get("name", "").endswith("Label"):
+            (value,) = child_numbers(plugin, "label", (0.0,), f"{where}/plugin")
+            if not 0 <= value <= 255:
+                raise WorldError(f"{where}/plugin/label: expected 0..255, found {value:g}.")
+            return int(value)
+    return None
+
+
+def _light(world: ET.Element, where: str) -> Light:
+    """Sun, ambient light, fog and clouds; what the file does not say keeps our default."""
+    default = Light()
+    scene = world.find("scene")
+    scene = ET.Element("scene") if scene is None else scene
+    path = f"{where}/scene"
+    ambient = default.ambient
+    if scene.find("ambient") is not None:
+        words = len((scene.findtext("ambient") or "").split())
+        colour = child_numbers(scene, "ambient", (0.0,) * (3 if words == 3 else 4), path)[:3]
+        ambient = float(np.mean(colour)) / DEFAULT_AMBIENT
+    fog = scene.find("fog")
+    has_fog = fog is not None and (fog.findtext("type") or "none").strip() != "none"
+    (density,) = child_numbers(fog, "density", (1.0,), f"{path}/fog") if has_fog else (0.0,)
+    (cloud,) = child_numbers(scene, "sky/clouds/humidity", (default.cloud_cover,), path)
+    suns = [light for light in world.findall("light") if light.get("type") == "directional"]
+    for light in world.findall("light"):
+        if light not in suns[:1]:
+            warn(f"{where}/light[{light.get('name', '')}]", "only one directional light is supported; this one is left out.")
+    direction, intensity, warmth = default.sun_direction, default.sun_intensity, default.warmth
+    if suns:
+        direction, intensity, warmth = _sun(suns[0], f"{where}/light[{suns[0].get('name', '')}]")
+    return Light(direction, intensity, ambient, density, cloud, warmth)
+
+
+def _sun(sun: ET.Element, where: str) -> tuple[tuple[float, float, float], float, float]:
+    """Direction towards the sun, intensity and warmth (red minus blue of its diffuse colour)."""
+    towards = np.asarray(child_numbers(sun, "direction", (0.0, 0.0, -1.0), where))
+    towards = read_pose(sun.find("pose"), where).rotation() @ -towards
+    length = float(np.linalg.norm(towards))
+    if length < 1e-9:
+        raise WorldError(f"{where}/direction: expected a direction, found zeros.")
+    (intensity,) = child_numbers(sun, "intensity", (1.0,), where)
+    words = len((sun.findtext("diffuse") or "").split())
+    red, _, blue = child_numbers(sun, "diffuse", (1.0,) * (3 if words == 3 else 4), where)[:3]
+    return tuple(float(v) for v in towards / length), intensity, float(np.clip(2 * (red - blue), -1, 1))
+
+
+def _warn_unknown(element: ET.Element, known: set[str], where: str) -> None:
+    for child in element:
+        if child.tag not in known:
+            warn(f"{where}/{child.tag}", f"<{child.tag}> is not supported and is left out.")

@@ -1,0 +1,90 @@
+"""``navisplit train depth``: teacher, student, tables, metrics, card. Every part resumes where it was stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from navisplit.errors import UsageError
+from navisplit.nets.teacher import Teacher
+from navisplit.train.dataset import DepthData, read_dataset_info
+from navisplit.train.loop import Budget, Log, Trainer
+from navisplit.train.settings import DepthTraining, training_from_mapping
+from navisplit.train.stages import StudentStage, TeacherStage
+
+SETTINGS_FILE = "settings.json"
+
+
+def train_depth(data: Path, run: Path, settings: DepthTraining, log: Log) -> None:
+    """Train both stages into checkpoints in ``run``; returns at once where they are finished already.
+
+    Raises UsageError when ``run`` holds a training with other settings.
+    """
+    torch.set_num_threads(settings.threads)
+    read_dataset_info(data)
+    train, validation = DepthData(data, "train"), DepthData(data, "validation")
+    _keep_settings(run, settings)
+    log(f"{len(train)} frames of {len(train.worlds)} worlds, {len(validation)} to validate; checkpoints in {run}")
+    teacher_stage = TeacherStage(settings, train, validation)
+    teacher = Trainer(teacher_stage, _budget(settings, settings.teacher_minutes), run, log).run()
+    log(f"teacher: final validation {teacher_stage.validate(teacher)}")
+    student_stage = StudentStage(settings, train, validation, cast(Teacher, teacher))
+    student = Trainer(student_stage, _budget(settings, settings.student_minutes), run, log).run()
+    log(f"student: final validation {student_stage.validate(student)}")
+
+
+def with_minutes(settings: DepthTraining, minutes: float | None) -> DepthTraining:
+    """The same settings with another total time, shared out in the same proportion."""
+    if minutes is None:
+        return settings
+    scale = minutes / (settings.teacher_minutes + settings.student_minutes)
+    return dataclasses.replace(
+        settings,
+        teacher_minutes=settings.teacher_minutes * scale,
+        student_minutes=settings.student_minutes * scale,
+    )
+
+
+def stored_settings(run: Path) -> DepthTraining:
+    """Settings of a run folder. Raises UsageError when it is none."""
+    path = run / SETTINGS_FILE
+    if not path.is_file():
+        raise UsageError(f"{run} is no training run ({SETTINGS_FILE} is missing). Start one with `navisplit train depth`.")
+    return training_from_mapping(json.loads(path.read_text()))
+
+
+def _keep_settings(run: Path, settings: DepthTraining) -> None:
+    """Checkpoints only continue under the settings they began with, but for threads and reporting."""
+    if (run / SETTINGS_FILE).is_file():
+        stored = stored_settings(run)
+        free = ("threads", "checkpoint_s", "report_s", "validation_s", "validation_frames")
+        changed = [
+            f.name
+            for f in dataclasses.fields(settings)
+            if f.name not in free and getattr(stored, f.name) != getattr(settings, f.name)
+        ]
+        if changed:
+            raise UsageError(
+                f"{run} holds a training with other {', '.join(changed)}: continue it with the same settings, or "
+                "choose another --run folder."
+            )
+    run.mkdir(parents=True, exist_ok=True)
+    (run / SETTINGS_FILE).write_text(json.dumps(dataclasses.asdict(settings), indent=1) + "\n")
+
+
+def _budget(settings: DepthTraining, minutes: float) -> Budget:
+    return Budget(
+        seconds=60.0 * minutes,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        warmup_share=settings.warmup_share,
+        ema_decay=settings.ema_decay,
+        seed=settings.seed,
+        checkpoint_s=settings.checkpoint_s,
+        report_s=settings.report_s,
+        validation_s=settings.validation_s,
+    )

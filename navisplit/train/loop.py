@@ -1,0 +1,185 @@
+"""The training loop: a wall-clock budget, cosine schedule, EMA weights, checkpoints, resume, one line of progress."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from navisplit.train.checkpoint import (
+    load_checkpoint,
+    optimiser_tensors,
+    restore_module,
+    restore_optimiser,
+    save_checkpoint,
+)
+
+Log = Callable[[str], None]
+
+
+class Stage(Protocol):
+    """What is trained: its network, its loss, its validation."""
+
+    name: str
+    network: nn.Module
+
+    def loss(self, rng: np.random.Generator, progress: float) -> tuple[Tensor, str]:
+        """Loss of one fresh batch and a few words on it; ``progress`` runs 0..1 over the budget."""
+        ...
+
+    def validate(self, network: nn.Module) -> str:
+        """Metrics of these (averaged) weights, in a few words."""
+        ...
+
+    def settle(self, network: nn.Module, rng: np.random.Generator) -> None:
+        """Prepare averaged weights for use, e.g. estimate their batch-norm statistics."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What else a resume needs, as JSON."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Inverse of ``state``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long and how to train one stage; see ``DepthTraining`` for the meaning of the values."""
+
+    seconds: float
+    learning_rate: float
+    weight_decay: float
+    warmup_share: float
+    ema_decay: float
+    seed: int
+    checkpoint_s: float
+    report_s: float
+    validation_s: float
+
+
+class Trainer:
+    """Runs one stage to the end of its budget; a checkpoint continues where the last run stopped."""
+
+    def __init__(self, stage: Stage, budget: Budget, folder: Path, log: Log) -> None:
+        self.stage, self.budget, self.log = stage, budget, log
+        self.path = folder / f"{stage.name}.safetensors"
+        stage.network.to(memory_format=torch.channels_last)
+        self.average = _copy_of(stage.network)
+        self.optimiser = torch.optim.AdamW(_parameter_groups(stage.network, budget.weight_decay), budget.learning_rate)
+        self.step, self.elapsed_s, self.finished = 0, 0.0, False
+        if self.path.is_file():
+            self._resume()
+
+    def run(self) -> nn.Module:
+        """Train; returns the averaged network, settled and in evaluation mode."""
+        if not self.finished:
+            self._train()
+            self.stage.settle(self.average, np.random.default_rng([self.budget.seed, 7]))
+            self.finished = True
+            self._save()
+        self.log(f"{self.stage.name}: done after {self.step} steps, {self.elapsed_s:.0f} s")
+        return self.average.eval()
+
+    def _train(self) -> None:
+        budget, last = self.budget, time.perf_counter()
+        due = {"report": budget.report_s, "checkpoint": budget.checkpoint_s, "validation": budget.validation_s}
+        timers, since_steps, since_s = dict.fromkeys(due, 0.0), 0, 0.0
+        losses: list[float] = []
+        self.stage.network.train()
+        while self.elapsed_s < budget.seconds:
+            loss, words = self._one_step()
+            losses.append(loss)
+            now = time.perf_counter()
+            passed, last = now - last, now
+            self.elapsed_s += passed
+            since_steps, since_s = since_steps + 1, since_s + passed
+            timers = {name: value + passed for name, value in timers.items()}
+            if timers["report"] >= due["report"]:
+                self.log(self._progress(since_steps / since_s, float(np.mean(losses)), words))
+                timers["report"], since_steps, since_s, losses = 0.0, 0, 0.0, []
+            if timers["checkpoint"] >= due["checkpoint"]:
+                self._save()
+                timers["checkpoint"] = 0.0
+            if timers["validation"] >= due["validation"]:
+                self.log(f"{self.stage.name}: validation {self.stage.validate(self.average.eval())}")
+                self.stage.network.train()
+                timers["validation"], last = 0.0, time.perf_counter()  # not charged to the budget
+
+    def _one_step(self) -> tuple[float, str]:
+        progress = self.elapsed_s / self.budget.seconds
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.budget.learning_rate * schedule(progress, self.budget.warmup_share)
+        rng = np.random.default_rng([self.budget.seed, self.step])  # a resumed run draws what an unbroken one would
+        torch.manual_seed(int(rng.integers(2**31)))
+        loss, words = self.stage.loss(rng, progress)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.stage.network.parameters(), 5.0)
+        self.optimiser.step()
+        self.step += 1
+        decay = min(self.budget.ema_decay, self.step / (self.step + 10.0))
+        update_average(self.average, self.stage.network, decay)
+        return float(loss.detach()), words
+
+    def _progress(self, rate: float, loss: float, words: str) -> str:
+        left = max(0.0, self.budget.seconds - self.elapsed_s)
+        return f"{self.stage.name}: step {self.step}, {rate:.2f} it/s, loss {loss:.4f}, {words}, {left / 60:.1f} min left"
+
+    def _save(self) -> None:
+        meta = {"step": self.step, "elapsed_s": self.elapsed_s, "finished": self.finished, "stage": self.stage.state()}
+        groups = {
+            "network": self.stage.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": optimiser_tensors(self.optimiser),
+        }
+        save_checkpoint(self.path, groups, meta)
+
+    def _resume(self) -> None:
+        groups, meta = load_checkpoint(self.path)
+        restore_module(self.stage.network, groups["network"], self.path)
+        restore_module(self.average, groups["average"], self.path)
+        restore_optimiser(self.optimiser, groups.get("optimiser", {}))
+        self.step, self.elapsed_s, self.finished = int(meta["step"]), float(meta["elapsed_s"]), bool(meta["finished"])
+        self.stage.restore(meta["stage"])
+        self.log(f"{self.stage.name}: resuming {self.path} at step {self.step}, {self.elapsed_s:.0f} s")
+
+
+def schedule(progress: float, warmup_share: float) -> float:
+    """Linear warm-up, then a cosine from 1 to 0.01."""
+    if progress < warmup_share:
+        return max(0.05, progress / warmup_share)
+    x = min(1.0, (progress - warmup_share) / (1.0 - warmup_share))
+    return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * x))
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Exponential moving average of weights; buffers (batch-norm statistics) are averaged alike, counters copied."""
+    mine, theirs = list(average.state_dict().values()), list(network.state_dict().values())
+    floats = [(a, b) for a, b in zip(mine, theirs, strict=True) if a.is_floating_point()]
+    torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1.0 - decay)
+    for a, b in zip(mine, theirs, strict=True):
+        if not a.is_floating_point():
+            a.copy_(b)
+
+
+def _copy_of(network: nn.Module) -> nn.Module:
+    import copy
+
+    return copy.deepcopy(network).requires_grad_(False)
+
+
+def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay for matrices and kernels only, not for biases, norms and priors."""
+    decayed = [p for p in network.parameters() if p.ndim == 4 and p.shape[0] > 1]
+    others = [p for p in network.parameters() if not (p.ndim == 4 and p.shape[0] > 1)]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]

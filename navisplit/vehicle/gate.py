@@ -1,0 +1,61 @@
+"""Gates: what picks the branch of each frame on the vehicle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navisplit.frames import Odometry, Vector
+from navisplit.wire import AnswerPacket
+
+SKIP = "skip"
+"""The choice to send nothing for a frame."""
+
+
+@dataclass(frozen=True)
+class GateInput:
+    """All that a gate may look at: the vehicle's own knowledge and the edge's last answer."""
+
+    summary: NDArray[np.float32]  # (D,) cheap pooled features of this frame's trunk; empty where there is none
+    odometry: Odometry
+    goal: Vector  # (3,) odom, m
+    answer: AnswerPacket | None = None  # newest accepted
+    answer_age_s: float = float("inf")  # from the capture of the frame it answers to this frame's
+    previous: str = ""  # choice of the last frame
+    since_sent_s: float = float("inf")  # since the capture of the last frame that was not skipped
+    budget_bps: float | None = None  # what the link is known to carry
+
+
+class Gate(Protocol):
+    """Chooses a branch's name, or ``skip``."""
+
+    def choose(self, inputs: GateInput) -> str:
+        """The branch for this frame."""
+
+
+@dataclass
+class FixedGate:
+    """Always the same branch."""
+
+    branch: str
+
+    def choose(self, inputs: GateInput) -> str:
+        """The branch."""
+        return self.branch
+
+
+@dataclass
+class RandomGate:
+    """A branch at random: the baseline of equal rate that a learned gate has to beat."""
+
+    branches: Sequence[str]
+    rng: np.random.Generator
+    weights: Sequence[float] | None = field(default=None)  # probabilities; None: all equal
+
+    def choose(self, inputs: GateInput) -> str:
+        """A branch drawn by the weights."""
+        return str(self.rng.choice(list(self.branches), p=self.weights))

@@ -1,0 +1,77 @@
+"""The neural gate: predicted regret of each choice, plus the price of its bytes; the smallest sum wins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navisplit.nets.gate import RegretNet
+from navisplit.vehicle.gate import SKIP, GateInput
+
+NO_ANSWER_M = 0.0  # clearance to assume before the first answer: nothing is known to be free
+SKIP_MARGIN_S = 0.015  # kept between a skipped frame's answer age and the guard's brake (our choice)
+SAMPLES = ("speed", "climb", "goal_distance", "goal_cos", "goal_sin", "clearance", "confidence", "answer_age", "since_sent")
+
+
+def gate_features(inputs: GateInput) -> NDArray[np.float32]:
+    """The network's input (9 + D,): ``SAMPLES`` in that order, then the head's summary. Units m, s, rad; far is clipped."""
+    odometry, answer = inputs.odometry, inputs.answer
+    offset = np.asarray(inputs.goal, np.float64) - odometry.position
+    bearing = math.atan2(offset[1], offset[0]) - odometry.yaw
+    clearance = NO_ANSWER_M if answer is None else answer.clearance_m
+    state = [
+        math.hypot(odometry.velocity[0], odometry.velocity[1]),
+        float(odometry.velocity[2]),
+        math.log1p(float(np.linalg.norm(offset))),
+        math.cos(bearing),
+        math.sin(bearing),
+        math.log1p(max(0.0, clearance)),
+        0.0 if answer is None else answer.confidence,
+        min(inputs.answer_age_s, 1.0),
+        min(inputs.since_sent_s, 1.0),
+    ]
+    return np.concatenate([np.array(state, np.float32), inputs.summary.astype(np.float32)])
+
+
+@dataclass(frozen=True)
+class NeuralGate:
+    """Chooses by ``regret + byte_weight * price_per_byte * bytes``.
+
+    ``skip`` is offered only while the command in force stays younger than the guard's brake until the next frame has
+    been answered: a choice that saves bytes never makes the vehicle brake.
+    """
+
+    net: RegretNet
+    expected_bytes: Mapping[str, float]  # on the wire, headers included, by choice
+    byte_weight: float
+    price_per_byte: float  # regret that a byte may cost at byte_weight 1
+    frame_period_s: float
+    brake_after_s: float
+
+    def choose(self, inputs: GateInput) -> str:
+        """The branch for this frame, or ``skip``."""
+        regret = self.net.regret(gate_features(inputs))
+        price = self.byte_weight * self.price_per_byte
+        best, best_cost = "", math.inf
+        for name, value in zip(self.net.choices, regret, strict=True):
+            if name == SKIP and not self._may_skip(inputs):
+                continue
+            if not self._affordable(name, inputs):
+                continue
+            cost = float(value) + price * self.expected_bytes[name]
+            if cost < best_cost:
+                best, best_cost = name, cost
+        return best or min((n for n in self.net.choices if n != SKIP), key=self.expected_bytes.__getitem__)
+
+    def _may_skip(self, inputs: GateInput) -> bool:
+        age_when_answered = inputs.answer_age_s + self.frame_period_s + inputs.round_trip_s
+        return age_when_answered + SKIP_MARGIN_S <= self.brake_after_s
+
+    def _affordable(self, name: str, inputs: GateInput) -> bool:
+        if inputs.budget_bps is None:
+            return True
+        return 8.0 * self.expected_bytes[name] <= inputs.budget_bps * self.frame_period_s

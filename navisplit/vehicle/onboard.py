@@ -1,0 +1,120 @@
+"""What the drone does with each frame: trunk, gate, branch, packets."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navisplit import wire
+from navisplit.frames import Odometry, Vector
+from navisplit.vehicle.gate import SKIP, FixedGate, Gate, GateInput
+
+
+class EncodedFrame(Protocol):
+    """As ``navisplit.vehicle.head.Encoded``."""
+
+    branch_id: int
+    codec_id: int
+    shape: tuple[int, int, int]
+    slices: list[bytes]
+
+
+class FeatureHead(Protocol):
+    """As ``navisplit.vehicle.head.Head``."""
+
+    def trunk(self, rgb: NDArray[np.uint8]) -> Any:
+        """Activations of a picture (H, W, 3), with a ``summary`` (D,) for the gate."""
+
+    def encode(self, activations: Any, branch: str) -> EncodedFrame:
+        """Slices of one branch. Raises UsageError when there is no such branch."""
+
+
+@dataclass(frozen=True)
+class Transmission:
+    """What goes out for one frame; no packets when it is skipped."""
+
+    branch: str
+    packets: list[bytes]
+    stamp_ns: int
+
+    @property
+    def size(self) -> int:
+        """Bytes, headers included."""
+        return sum(map(len, self.packets))
+
+
+class Onboard:
+    """Head and gate of one drone. ``gate`` may be a branch's name: then that branch is sent for every frame."""
+
+    def __init__(self, head: FeatureHead, gate: Gate | str, model_hash: int, *, key: bytes | None = None) -> None:
+        self.head = head
+        self.gate: Gate = FixedGate(gate) if isinstance(gate, str) else gate
+        self.model_hash = model_hash
+        self.answer: wire.AnswerPacket | None = None
+        self._chosen_gate = self.gate
+        self._key = key
+        self._sequence = 0
+        self._previous = ""
+        self._sent_ns: int | None = None
+
+    def set_branch(self, name: str) -> None:
+        """Send a fixed branch from the next frame on; ``gate`` gives the choice back to the gate."""
+        self.gate = self._chosen_gate if name == "gate" else FixedGate(name)
+
+    def on_answer(self, answer: wire.AnswerPacket) -> None:
+        """Keep an answer that the guard has accepted, for the gate to look at."""
+        if self.answer is None or answer.stamp_ns > self.answer.stamp_ns:
+            self.answer = answer
+
+    def process(
+        self,
+        rgb: NDArray[np.uint8],
+        odometry: Odometry,
+        goal: Vector,
+        stamp_ns: int,
+        budget_bps: float | None = None,
+    ) -> Transmission:
+        """Packets for one picture (H, W, 3) captured at ``stamp_ns`` where ``odometry`` says."""
+        activations = self.head.trunk(rgb)
+        summary = getattr(activations, "summary", None)
+        branch = self.gate.choose(
+            GateInput(
+                summary=np.zeros(0, np.float32) if summary is None else summary,
+                odometry=odometry,
+                goal=goal,
+                answer=self.answer,
+                answer_age_s=float("inf") if self.answer is None else (stamp_ns - self.answer.stamp_ns) * 1e-9,
+                previous=self._previous,
+                since_sent_s=float("inf") if self._sent_ns is None else (stamp_ns - self._sent_ns) * 1e-9,
+                budget_bps=budget_bps,
+            )
+        )
+        self._previous = branch
+        if branch == SKIP:
+            return Transmission(SKIP, [], stamp_ns)
+        packets = self._packets(self.head.encode(activations, branch), odometry, goal, stamp_ns)
+        self._sent_ns = stamp_ns
+        return Transmission(branch, packets, stamp_ns)
+
+    def _packets(self, encoded: EncodedFrame, odometry: Odometry, goal: Vector, stamp_ns: int) -> list[bytes]:
+        first = wire.FeaturePacket(
+            model_hash=self.model_hash,
+            branch=encoded.branch_id,
+            codec=encoded.codec_id,
+            sequence=self._sequence,
+            stamp_ns=stamp_ns,
+            slice_index=0,
+            slice_count=len(encoded.slices),
+            shape=encoded.shape,
+            state=wire.VehicleState(odometry.position, odometry.orientation, odometry.velocity, np.asarray(goal, float)),
+            payload=b"",
+        )
+        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        return [
+            wire.encode(dataclasses.replace(first, slice_index=i, payload=payload), self._key)
+            for i, payload in enumerate(encoded.slices)
+        ]
