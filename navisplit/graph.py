@@ -99,11 +99,12 @@ def _airsim(namespace: str, plan: FlightPlan) -> NodeSpec:
 
 def _head(namespace: str, config: FlightConfig) -> NodeSpec:
     parameters = {"models": config.models, "branch": config.branch, "byte_weight": config.byte_weight}
-    return NodeSpec("head_node", namespace, Side.VEHICLE, {**parameters, **_camera(config)})
+    # The guard's limits too: a gate may skip a frame only while the guard does not brake for it.
+    return NodeSpec("head_node", namespace, Side.VEHICLE, {**parameters, **_camera(config), **_guard_limits(config)})
 
 
 def _guard(namespace: str, config: FlightConfig) -> NodeSpec:
-    parameters = {**flatten(to_mapping(config.guard), "guard"), "rate_hz": config.timing.guard_rate_hz}
+    parameters = {**_guard_limits(config), "rate_hz": config.timing.guard_rate_hz}
     return NodeSpec("guard_node", namespace, Side.VEHICLE, parameters)
 
 
@@ -142,6 +143,10 @@ def _start(plan: FlightPlan) -> dict[str, Any]:
 
 def _camera(config: FlightConfig) -> dict[str, Any]:
     return flatten(to_mapping(config.camera), "camera")
+
+
+def _guard_limits(config: FlightConfig) -> dict[str, Any]:
+    return flatten(to_mapping(config.guard), "guard")
 
 
 def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Interrupted:
-    """This process was asked to end (Ctrl-C, SIGTERM, closed terminal)."""
+    """Our own process was asked to end (Ctrl-C, SIGTERM, closed terminal)."""
 
     signal_number: int
 

@@ -1,8 +1,8 @@
 """A rolling occupancy map around the vehicle: what left the view is not forgotten.
 
-A dense grid of log-odds in the ``odom`` frame that follows the vehicle by whole cells. Every depth image marks the cells
-its points fall in and frees the cells it sees through. A truncated distance transform turns the occupied cells into
-the clearance that the planner asks for. All figures below are our choice unless a source is named.
+A dense grid of log-odds in the ``odom`` frame that follows the vehicle by whole cells. Every depth image marks the
+cells its points fall in and frees the cells it sees through. A truncated distance transform turns the occupied cells
+into the clearance that the planner asks for. All figures below are our choice unless a source is named.
 """
 
 from __future__ import annotations
@@ -94,9 +94,11 @@ class LocalMap:
         lens = np.array([k.fx, k.fy, k.cx, k.cy])
         self._hits[:] = 0
         _mark_hits(self._hits, depth, lens, rotation, camera, self.origin, config.cell_m, config.max_range_m)
+        limits = np.array([config.hit, config.miss, config.min_log_odds, config.max_log_odds])
+        spread = np.ascontiguousarray(spread, np.float32)
+        reach = config.max_range_m
         _fuse(
-            self.log_odds, self._hits, depth, np.ascontiguousarray(spread, np.float32), lens, rotation, camera, self.origin,
-            config.cell_m, config.max_range_m, config.hit, config.miss, config.min_log_odds, config.max_log_odds,
+            self.log_odds, self._hits, depth, spread, lens, rotation, camera, self.origin, config.cell_m, reach, limits
         )  # fmt: skip
 
     def update_clearance(self) -> None:
@@ -177,9 +179,10 @@ def _mark_hits(hits, depth, lens, rotation, camera, origin, cell, max_range):  #
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _fuse(  # noqa: ANN202
-    log_odds, hits, depth, spread, lens, rotation, camera, origin, cell, max_range, hit, miss, low, high  # noqa: ANN001
+    log_odds, hits, depth, spread, lens, rotation, camera, origin, cell, max_range, limits  # noqa: ANN001
 ):  # fmt: skip
     """Update every cell in view: occupied where points fell, free where the image sees through its centre."""
+    hit, miss, low, high = limits
     nx, ny, nz = log_odds.shape
     height, width = depth.shape
     for i in range(nx):

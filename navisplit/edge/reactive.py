@@ -47,7 +47,10 @@ class Reactive:
         bearing = wrap_angle(math.atan2(ahead[1], ahead[0]) - yaw)
         wanted = min(remaining, 5.0)
         # Prefer what leads to the goal; a blocked direction costs by how much of the way is missing.
-        score = np.abs(self._angles - np.clip(bearing, -FIELD_RAD, FIELD_RAD)) + 2.0 * np.maximum(0.0, wanted - free) / wanted
+        score = (
+            np.abs(self._angles - np.clip(bearing, -FIELD_RAD, FIELD_RAD))
+            + 2.0 * np.maximum(0.0, wanted - free) / wanted
+        )
         best = int(np.argmin(score))
         turn = float(self._angles[best]) if abs(bearing) < FIELD_RAD else bearing
         room = float(free[best])

@@ -1,7 +1,8 @@
 """The edge server: packets in, answers out, one session for each drone.
 
-Bytes come from a radio and are never trusted: a refused packet is counted by the name of its error and otherwise ignored.
-There is no queue. A newer frame replaces an unfinished older one, and what is older than the last answer is dropped.
+Bytes come from a radio and are never trusted: a refused packet is counted by the name of its error and otherwise
+ignored. There is no queue. A newer frame replaces an unfinished older one, and what is older than the last answer is
+dropped.
 """
 
 from __future__ import annotations

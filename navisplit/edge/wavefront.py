@@ -181,7 +181,11 @@ def _descend(cost, start, steps):  # noqa: ANN001, ANN202
     """Cells (N, 3) of steepest descent from ``start`` (in cells)."""
     nx, ny, nz = cost.shape
     cells = np.empty((steps + 1, 3), np.float64)
-    i, j, k = (min(max(int(start[0]), 0), nx - 1), min(max(int(start[1]), 0), ny - 1), min(max(int(start[2]), 0), nz - 1))
+    i, j, k = (
+        min(max(int(start[0]), 0), nx - 1),
+        min(max(int(start[1]), 0), ny - 1),
+        min(max(int(start[2]), 0), nz - 1),
+    )
     n = 0
     cells[0, 0], cells[0, 1], cells[0, 2] = i, j, k
     while n < steps:

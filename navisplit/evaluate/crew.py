@@ -79,5 +79,7 @@ def _gate_factory(branch_set: Any) -> Callable[[FlightConfig], Gate]:
     from navisplit.vehicle import gate
 
     if not hasattr(gate, "load_neural_gate"):
-        raise ModelError("This build has no learned gate yet; fly a fixed branch, e.g. --branch b1, or --branch random.")
+        raise ModelError(
+            "This build has no learned gate yet; fly a fixed branch, e.g. --branch b1, or --branch random."
+        )
     return lambda config: gate.load_neural_gate(branch_set, byte_weight=config.byte_weight)

@@ -178,7 +178,8 @@ def load(path: Path) -> Episode:
             meta = json.loads(str(data["meta"]))
             table = data["samples"]
             pictures = tuple(
-                Picture(t, data[f"rgb{i}"].tobytes(), data[f"depth{i}"].tobytes()) for i, t in enumerate(meta["pictures"])
+                Picture(t, data[f"rgb{i}"].tobytes(), data[f"depth{i}"].tobytes())
+                for i, t in enumerate(meta["pictures"])
             )
         samples = _samples(table, meta["branches"], meta["stages"])
         return Episode(
@@ -194,7 +195,9 @@ def load(path: Path) -> Episode:
             pictures=pictures,
         )
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise UsageError(f"{path} is not a recorded flight ({error}). Delete it, and the route is flown again.") from error
+        raise UsageError(
+            f"{path} is not a recorded flight ({error}). Delete it, and the route is flown again."
+        ) from error
 
 
 def _samples(table: NDArray[np.float64], branches: Sequence[str], stages: Sequence[str]) -> tuple[Sample, ...]:

@@ -101,7 +101,11 @@ def bytes_over_time(episodes: Sequence[Episode]) -> go.Figure:
             row[: len(rates)] = rates
         flying = np.isfinite(table).sum(axis=0) >= 3
         table = table[:, flying]
-        low, mean, high = np.nanpercentile(table, 5, axis=0), np.nanmean(table, axis=0), np.nanpercentile(table, 95, axis=0)
+        low, mean, high = (
+            np.nanpercentile(table, 5, axis=0),
+            np.nanmean(table, axis=0),
+            np.nanpercentile(table, 95, axis=0),
+        )
         seconds = np.arange(len(mean))
         figure.add_scatter(x=seconds, y=high, mode="lines", line={"width": 0}, showlegend=False, hoverinfo="skip")
         figure.add_scatter(x=seconds, y=low, mode="lines", line={"width": 0}, fill="tonexty", name="5 – 95 %")

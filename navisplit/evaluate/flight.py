@@ -41,7 +41,7 @@ CROWDED_M = 1.0
 
 @dataclass(frozen=True)
 class Limits:
-    """When a flight is given up: after ``timeout_s`` or ``timeout_factor`` times the way at cruise speed, the longer."""
+    """When a flight is given up: after ``timeout_s``, or ``timeout_factor`` times the way at cruise speed if longer."""
 
     timeout_s: float = 30.0
     timeout_factor: float = 4.0
@@ -122,7 +122,9 @@ class Flight:
     def _advance(self) -> None:
         """Let time pass up to the next event."""
         events = [self._camera_ns, self._guard_ns, *(at for at, _, _ in self._outbox)]
-        events += [t for t in (self.uplink.next_arrival_ns, self.downlink.next_arrival_ns, self.crew.server.due_ns()) if t]
+        events += [
+            t for t in (self.uplink.next_arrival_ns, self.downlink.next_arrival_ns, self.crew.server.due_ns()) if t
+        ]
         steps = -((self.now_ns - min(events)) // self.simulation.step_ns)  # rounded up
         if steps > 0:
             self.simulation.steps(steps)

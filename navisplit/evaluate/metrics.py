@@ -107,8 +107,8 @@ def measure(
 ) -> Metrics:
     """Figures of one flight.
 
-    ``path`` (N, 3) m and ``speeds`` (N,) m/s along it; ``clearances`` (M,) m from the body's surface to the nearest surface,
-    every 0.1 s; ``crowding``: share of the straight line to the goal with less than 1 m around it.
+    ``path`` (N, 3) m and ``speeds`` (N,) m/s along it; ``clearances`` (M,) m from the body's surface to the nearest
+    surface, every 0.1 s; ``crowding``: share of the straight line to the goal with less than 1 m around it.
     """
     path_m = float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum()) if len(path) > 1 else 0.0
     straight = float(np.linalg.norm(np.asarray(goal, float) - path[0]))

@@ -1,4 +1,4 @@
-"""True depth in the place of the network: the upper bound of what a depth estimate can give (``--branch oracle-depth``).
+"""True depth in the place of the network (``--branch oracle-depth``): the upper bound of what an estimate can give.
 
 The packets still cross the link, with the state and eight bytes that say which frame they are; so link, server, planner
 and guard are those of any flight, and only the network is left out.

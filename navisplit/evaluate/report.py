@@ -37,7 +37,11 @@ pre { background: #f4f5f2; padding: 1em; overflow: auto; font-size: 12px; }
 
 
 def write_report(
-    episodes: Sequence[Episode], summary: dict[str, Any], out_dir: Path, top_down: TopDown | None = None, title: str = ""
+    episodes: Sequence[Episode],
+    summary: dict[str, Any],
+    out_dir: Path,
+    top_down: TopDown | None = None,
+    title: str = "",
 ) -> Path:
     """Write ``report.html`` into a folder and return its path. ``episodes`` may be one flight, or none."""
     path = out_dir / "report.html"
@@ -119,7 +123,11 @@ def _facts(episodes: Sequence[Episode], summary: dict[str, Any]) -> str:
     facts.append(("bytes per metre", _number(summary.get("bytes_per_metre"), "{:.0f}")))
     ages = summary.get("latency_ms") or {}
     facts.append(("latency p50 / p95", " / ".join(_number(ages.get(p), "{:.0f}") for p in ("p50", "p95")) + " ms"))
-    return "<div class='facts'>" + "".join(f"<div><b>{html.escape(v)}</b>{html.escape(k)}</div>" for k, v in facts) + "</div>"
+    return (
+        "<div class='facts'>"
+        + "".join(f"<div><b>{html.escape(v)}</b>{html.escape(k)}</div>" for k, v in facts)
+        + "</div>"
+    )
 
 
 def _strip(episode: Episode, top_down: TopDown | None) -> str:
@@ -135,7 +143,9 @@ def _strip(episode: Episode, top_down: TopDown | None) -> str:
     cells = []
     if top_down is not None and len(episode.samples) > 1:
         crop = inline(top_down.crop(episode.positions(), episode.goal))
-        cells.append(f"<figure><img class='map' alt='map' src='{crop}'><figcaption>24 m around the end</figcaption></figure>")
+        cells.append(
+            f"<figure><img class='map' alt='map' src='{crop}'><figcaption>24 m around the end</figcaption></figure>"
+        )
     for picture in episode.pictures:
         images = ""
         if picture.rgb_jpeg:

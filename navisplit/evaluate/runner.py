@@ -206,7 +206,9 @@ def _fly_all(
             for future in done:
                 yield future.result()
     except BrokenProcessPool as error:
-        raise NaviSplitError("A worker process died (out of memory?). Run it again to resume, with fewer --workers.") from error
+        raise NaviSplitError(
+            "A worker process died (out of memory?). Run it again to resume, with fewer --workers."
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)  # what is in the air is flown to its end and kept
 

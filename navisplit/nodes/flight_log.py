@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter, deque
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,13 @@ class FlightLog:
         self, route: Route, config: FlightConfig, *, query: Any = None, timeout_s: float | None = None
     ) -> None:
         self.route, self.config = route, config
-        self.stage = "brake"
-        self.guard_counters: Counter[str] = Counter()
+        self.model_hash = 0  # of the answers
+        self.stage = "brake"  # of the guard
+        self._guard_counters: Counter[str] = Counter()
         self._query = query  # navisplit.sim.query.SceneQuery, or None where the world is not known
         self._time_limit_s = timeout_s or Limits().time_s(route.length_m or route.distance_m, config.policy.speed_mps)
         self._odometry: deque[Odometry] = deque(maxlen=128)
-        self._heard_ns = 0
+        self._heard_ns = self._started_ns = 0  # on the steady clock
         self._start_ns: int | None = None  # on the vehicle's clock
         self._hit = False
         self._sizes: dict[int, int] = {}  # capture stamp -> bytes, of frames not in _samples yet
@@ -66,6 +68,12 @@ class FlightLog:
         """Seconds of the vehicle's clock since the start."""
         return 0.0 if self._start_ns is None else (self._odometry[-1].stamp_ns - self._start_ns) * 1e-9
 
+    @property
+    def real_time_factor(self) -> float:
+        """Simulated over real seconds of the flight so far."""
+        real_s = (self._heard_ns - self._started_ns) * 1e-9
+        return self.elapsed_s / real_s if real_s > 0 else 1.0
+
     def on_odometry(self, odometry: Odometry, now_ns: int) -> None:
         """The vehicle's state."""
         if self._odometry and odometry.stamp_ns <= self._odometry[-1].stamp_ns:
@@ -79,6 +87,11 @@ class FlightLog:
     def on_collision(self, hit: bool) -> None:
         """The collision sensor; what it says before the start (a landed vehicle) does not count."""
         self._hit = self._hit or (hit and self.started)
+
+    def on_guard(self, stage: str, counters: Mapping[str, int]) -> None:
+        """The guard's stage, and what it has counted so far."""
+        self.stage = stage
+        self._guard_counters = Counter(counters)
 
     def on_packet(self, stamp_ns: int, size: int) -> None:
         """A packet of a frame left the head."""
@@ -106,7 +119,7 @@ class FlightLog:
         if stamp_ns == 0 or stamp_ns in self._answered or not self._odometry:
             return
         if self._start_ns is None:
-            self._start_ns = self._odometry[-1].stamp_ns
+            self._start_ns, self._started_ns = self._odometry[-1].stamp_ns, self._heard_ns
             self._samples.clear()
             self._sample_of.clear()
             self._path.append(self._odometry[-1].position)
@@ -189,8 +202,8 @@ class FlightLog:
             samples=samples,
             clearances=[] if self._query is None else self._clearances(places),
             crowding=self._crowding(),
-            stale_commands=self.guard_counters["stale"],
-            refused_packets=sum(n for name, n in self.guard_counters.items() if name.startswith("refused")),
+            stale_commands=self._guard_counters["stale"],
+            refused_packets=sum(n for name, n in self._guard_counters.items() if name.startswith("refused")),
             energy=EnergyModel(),
             head_s=self.config.timing.head_s,
         )

@@ -20,7 +20,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String, UInt8MultiArray
 
 from navisplit import wire
-from navisplit.config import CameraConfig
+from navisplit.config import CameraConfig, FlightConfig, GuardConfig
 from navisplit.errors import NaviSplitError, PacketError
 from navisplit.frames import Odometry, Vector
 from navisplit.nodes import messages, qos
@@ -34,14 +34,15 @@ REMEMBERED = 64  # odometry messages and stamps of frames sent
 class HeadNode(WorkerNode):
     """Thin shell around ``navisplit.vehicle.onboard.Onboard``. Pictures are dropped, never queued."""
 
-    def __init__(self, load: Callable[[str, float], OnboardModels] = load_onboard, **node_arguments: Any) -> None:
+    def __init__(self, load: Callable[[FlightConfig], OnboardModels] = load_onboard, **node_arguments: Any) -> None:
         super().__init__("head_node", **node_arguments)
         models = declare(self, "models", "default", "branch set: a name of models/, or a folder")
         weight = declare(self, "byte_weight", 1.0, "the gate's price of bytes; 0 always sends the best branch")
         branch = declare(self, "branch", "gate", "gate, or the branch to send; may be set in flight", live=True)
-        declare_config(self, CameraConfig, "camera")
+        camera, guard = declare_config(self, CameraConfig, "camera"), declare_config(self, GuardConfig, "guard")
         self._key = link_key()
-        self._models = load(models, weight)
+        config = FlightConfig(models=models, branch=branch, byte_weight=weight, camera=camera, guard=guard)
+        self._models = load(config)
         self._onboard = self._models.onboard(self._key)
         self._select(branch)
         self._odometry: deque[Odometry] = deque(maxlen=REMEMBERED)

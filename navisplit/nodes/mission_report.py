@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from navisplit.config import FlightConfig, to_mapping
 from navisplit.evaluate.episode import Episode, write_csv
+from navisplit.evaluate.report import write_report
 from navisplit.evaluate.summary import summarise
+from navisplit.evaluate.topdown import survey_flights
 
 if TYPE_CHECKING:
     from navisplit.sim.query import SceneQuery
@@ -24,14 +26,22 @@ def load_query(world: str) -> SceneQuery | None:
     return SceneQuery(load_scene(world))
 
 
-def write_flight(out: Path, episode: Episode, world: str, config: FlightConfig, query: SceneQuery | None) -> None:
-    """Write ``episodes.csv``, ``summary.json`` and ``report.html`` into ``out``."""
+def write_flight(
+    out: Path,
+    episode: Episode,
+    *,
+    world: str,
+    config: FlightConfig,
+    query: SceneQuery | None,
+    model_hash: int,
+    real_time_factor: float,
+) -> Path:
+    """Write ``episodes.csv``, ``summary.json`` and ``report.html`` into ``out``; returns the report's path."""
     out.mkdir(parents=True, exist_ok=True)
-    mapping = {
-        "world": Path(world).stem if world else None,
-        "route_ids": [episode.route_id],
-        "flight": to_mapping(config),
-    }
-    summary = summarise([episode], mapping, 0, None)
+    name = Path(world).stem if world else None
+    mapping = {"world": name, "route_ids": [episode.route_id], "flight": to_mapping(config)}
+    summary = summarise([episode], mapping, model_hash, real_time_factor)
     write_csv([episode], out / "episodes.csv")
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    top_down = survey_flights(query, [episode], config.policy.max_z_m) if query is not None else None
+    return write_report([episode], summary, out, top_down)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numba import njit
-from numpy import float32, int32, uint8
+from numpy import float32, int32, uint8, uintp
 from numpy.typing import NDArray
 
 Floats = NDArray[float32]
@@ -19,3 +19,13 @@ outlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inli
 
 inlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 """The same for small functions called per pixel: a call would pass every array's fields and count references."""
+
+index = uintp
+"""An index that is not negative: spares the test for Python's counting from the end."""
+
+
+@inlined
+def floor(x: float32) -> int:
+    """Largest integer not above x; ``math.floor`` would be a call into the C library."""
+    whole = int(x)
+    return whole - 1 if x < float32(whole) else whole

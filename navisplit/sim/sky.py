@@ -19,7 +19,7 @@ f32 = np.float32
 _U = np.uint64
 _WORD = np.uint64(0xFFFFFFFF)
 
-_DOME_SIZE, _HAZE_SIZE = 768, 64
+_DOME_SIZE, _HAZE_SIZE = 512, 64
 _LIT_REFERENCE = 2.3  # irradiance on the ground that is shown unchanged; the camera adapts to the rest in part
 _ADAPTATION = 0.65  # 0 fixed exposure .. 1 every light looks equally bright
 
@@ -31,7 +31,7 @@ class Sky(NamedTuple):
     sunlight: Floats  # (3,) colour of direct light
     above: Floats  # (3,) ambient light from the sky
     below: Floats  # (3,) ambient light from the ground
-    dome: Floats  # (768, 768, 3) sky with clouds
+    dome: Floats  # (512, 512, 3) sky with clouds
     haze: Floats  # (64, 64, 3) sky without clouds near the horizon: the colour of distant air
     air: Floats  # (2,) fog density 1/m; strength of the sun's disc
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from navisplit.sim.atlas import Atlas
-from navisplit.sim.kernel import inlined
+from navisplit.sim.kernel import floor, index, inlined
 
 f32 = np.float32
 _ZERO, _ONE = f32(0.0), f32(1.0)
@@ -20,14 +18,14 @@ _BLEND_FROM = f32(0.30)  # of the strongest axis: a second projection weaker tha
 def _bilinear(atlas: Atlas, material: int, level: int, u: np.float32, v: np.float32) -> tuple:
     """Square-root colour 0..255 and the slope of the relief per texel at one mip level; u, v in tiles."""
     size = 1 << (atlas.shape[material, 0] - level)
-    x, y = (u - math.floor(u)) * f32(size), (v - math.floor(v)) * f32(size)
-    i, j = int(x), int(y)
+    x, y = u * f32(size), v * f32(size)
+    i, j = floor(x), floor(y)
     a, b = x - f32(i), y - f32(j)
     mask = size - 1
     start = atlas.starts[material, level]
     near, far = start + (j & mask) * size, start + ((j + 1) & mask) * size
     left, right = i & mask, (i + 1) & mask
-    p, q, r, s = near + left, near + right, far + left, far + right
+    p, q, r, s = index(near + left), index(near + right), index(far + left), index(far + right)
     w, e, n, m = (_ONE - a) * (_ONE - b), a * (_ONE - b), (_ONE - a) * b, a * b
     t = atlas.texels
     red = f32(t[p, 0]) * w + f32(t[q, 0]) * e + f32(t[r, 0]) * n + f32(t[s, 0]) * m

@@ -110,7 +110,9 @@ class Onboard:
             slice_index=0,
             slice_count=len(encoded.slices),
             shape=encoded.shape,
-            state=wire.VehicleState(odometry.position, odometry.orientation, odometry.velocity, np.asarray(goal, float)),
+            state=wire.VehicleState(
+                odometry.position, odometry.orientation, odometry.velocity, np.asarray(goal, float)
+            ),
             payload=b"",
         )
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF

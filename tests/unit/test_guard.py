@@ -101,6 +101,21 @@ def test_landing_is_final_until_rearmed():
     assert set(stages) == {Stage.EDGE}
 
 
+def test_landing_does_not_fall_back_to_holding():
+    guard = started()
+    guard.command(REST, 5 * S)
+    stream(guard, 6 * S, 6 * S + 1, stamp=1)
+    assert guard.command(REST, 8 * S).stage is Stage.LAND, "2 s of silence after a lone command"
+
+
+def test_holding_too_is_counted_from_sending():
+    guard = Guard(GuardConfig())
+    guard.note_sent(0, 0)
+    guard.accept(reply(0), 200 * MS)
+    assert guard.command(REST, 999 * MS).stage is Stage.BRAKE
+    assert guard.command(REST, 1000 * MS).stage is Stage.HOLD
+
+
 def test_rearm_leaves_hold_forgets_old_frames_and_counts_silence_from_there():
     guard = started()
     guard.note_sent(1, 1050 * MS)

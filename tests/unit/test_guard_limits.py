@@ -67,6 +67,16 @@ def test_wrong_odometry_cannot_speed_the_vehicle_up_or_turn_it(measured):
         assert command.finite and -1e-9 <= command.velocity[0] <= 3.0 + 1e-9 and not command.velocity[1:].any()
 
 
+def test_a_control_loop_that_stalled_does_not_jump_to_full_speed():
+    guard = started()
+    guard.command(REST, 0)
+    for tick in range(1, 30):
+        guard.note_sent(tick, tick * 100 * MS)
+        guard.accept(reply(tick, VelocityCommand(np.array([10.0, 0, 0]))), tick * 100 * MS)
+    speed = guard.command(REST, 2900 * MS).command.velocity[0]
+    assert speed == pytest.approx(GuardConfig().max_acceleration_mps2 * GuardConfig().brake_after_s)
+
+
 def test_odometry_is_taken_as_well_as_a_velocity():
     odometry = Odometry(0, np.zeros(3), np.array([0, 0, 0, 1.0]), np.array([2.0, 0, 0]), np.zeros(3))
     np.testing.assert_allclose(started().command(odometry, 0).command.velocity, [2.0, 0, 0])

@@ -170,3 +170,13 @@ def test_importing_costs_nothing_heavy(module):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom navisplit.cli.main import main\nstatus = main(['--help'])\n"
+        f"print('heavy:', *sorted(set(sys.modules) & set({HEAVY!r})))\nsys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "heavy:"

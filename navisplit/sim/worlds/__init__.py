@@ -4,6 +4,7 @@
 """
 
 from navisplit.sim.worlds import forest as _forest  # noqa: F401  (registers its family)
+from navisplit.sim.worlds import neighbourhood as _neighbourhood  # noqa: F401
 from navisplit.sim.worlds.build import build_scene
 from navisplit.sim.worlds.description import Model, Visual, World
 from navisplit.sim.worlds.library import find_world, load_scene, player_start, world_names

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from navisplit.sim.scene import Material, PlayerStart
 from navisplit.sim.worlds import species
-from navisplit.sim.worlds.description import Mesh, MeshInstance, Model, Pose, Visual, World, class_instance_id
+from navisplit.sim.worlds.description import Visual, World
 from navisplit.sim.worlds.materials import textured
 from navisplit.sim.worlds.meshes import Rng
+from navisplit.sim.worlds.parts import HORIZON_M, WorldParts, instance, rising_horizon, stand
 from navisplit.sim.worlds.placement import Occupancy, scatter
 from navisplit.sim.worlds.registry import family, random_light
 from navisplit.sim.worlds.terrain import Terrain, grid_lines, hills, noise
@@ -23,21 +22,6 @@ MIN_TRUNK_SPACING_M = 2.2
 
 _CROWN_OF = {"broadleaf": "leaves", "birch": "birch_leaves", "conifer": "needles", "sapling": "young_leaves"}
 _WOOD_OF = {"broadleaf": "bark", "birch": "birch_bark", "conifer": "conifer_bark", "dead": "dead_wood", "sapling": "bark"}
-
-
-@dataclass
-class WorldParts:
-    """A world while it is being made."""
-
-    models: list[Model] = field(default_factory=list)
-    meshes: dict[str, Mesh] = field(default_factory=dict)
-    materials: dict[str, Material] = field(default_factory=dict)
-
-    def add(self, kind: str, label: str, visuals: list[Visual], pose: Pose) -> None:
-        """Place one model, named after its label and its number, with an id of its class."""
-        number = sum(1 for m in self.models if m.name.startswith(f"{label}_"))
-        ident = class_instance_id(kind, len(self.models))
-        self.models.append(Model(f"{label}_{number:03d}", tuple(visuals), pose, ident))
 
 
 @family("forest")
@@ -96,11 +80,10 @@ def _materials(rng: Rng, seed: int) -> dict[str, Material]:
 
 def _terrain(half: float, relief_m: float, seed: int) -> Terrain:
     """Relief with its origin at height zero; far away the land rises into wooded hills that close the horizon."""
-    lines = grid_lines(half, 2.5, outer=(8.0, 20.0, 40.0, 75.0, 130.0))
+    lines = grid_lines(half, 3.0, outer=HORIZON_M)
     x, y = np.meshgrid(lines, lines, indexing="ij")
     z = hills(x, y, relief_m, seed) - hills(0.0, 0.0, relief_m, seed)
-    beyond = np.maximum(np.maximum(np.abs(x), np.abs(y)) - half - 8.0, 0.0)
-    z += np.minimum(beyond, 70.0) * (0.09 + 0.12 * noise(x / 40, y / 40, seed + 7))
+    z += rising_horizon(x, y, half, seed)
     return Terrain(lines, lines, z)
 
 
@@ -119,8 +102,7 @@ def _add_ground(
     tufts = tufts[patch]
     parts.meshes["grass"] = species.grass(np.column_stack([tufts, terrain.height(*tufts.T) - 0.02]), rng)
     names = {"ground_floor": "forest_floor", "ground_meadow": "meadow", "ground_hills": "canopy", "grass": "blades"}
-    visuals = [Visual(n, MeshInstance(n), m) for n, m in names.items() if len(parts.meshes[n].faces)]
-    parts.models.append(Model("ground", tuple(visuals), Pose(), class_instance_id("ground", 0)))
+    parts.add("ground", "ground", [Visual(n, instance(n), m) for n, m in names.items() if len(parts.meshes[n].faces)])
 
 
 def _add_trees(
@@ -147,10 +129,10 @@ def _add_trees(
             kind = "birch" if rng.uniform() < 0.28 else "broadleaf"
         variant = f"{kind}_{rng.integers(3)}"
         scale = float(np.clip(rng.normal(1.0, 0.16), 0.72, 1.06 * 0.35 / radii[variant]))
-        visuals = [Visual("wood", _instance(f"{variant}_wood", scale), _WOOD_OF[kind])]
+        visuals = [Visual("wood", instance(f"{variant}_wood", scale), _WOOD_OF[kind])]
         if f"{variant}_crown" in parts.meshes:
-            visuals.append(Visual("crown", _instance(f"{variant}_crown", scale), _CROWN_OF[kind]))
-        parts.add("tree", f"tree_{kind}", visuals, _stand(terrain, x, y, rng, tilt=0.03))
+            visuals.append(Visual("crown", instance(f"{variant}_crown", scale), _CROWN_OF[kind]))
+        parts.add("tree", f"tree_{kind}", visuals, stand(terrain, x, y, rng, tilt=0.03))
 
 
 def _make_tree_meshes(parts: WorldParts, rng: Rng) -> dict[str, float]:
@@ -176,18 +158,7 @@ def _add_undergrowth(
         for k in range(3):
             parts.meshes[f"{kind}_{k}"] = makers[kind](rng)
         for x, y in scatter(rng, round(count * amount), half - 1.0, radius, taken).tolist():
-            visual = Visual(kind, _instance(f"{kind}_{rng.integers(3)}", float(rng.uniform(0.75, 1.3))), material)
-            pose = _stand(terrain, x, y, rng, tilt=0.08, sink=0.05)
+            visual = Visual(kind, instance(f"{kind}_{rng.integers(3)}", float(rng.uniform(0.75, 1.3))), material)
+            pose = stand(terrain, x, y, rng, tilt=0.08, sink=0.05)
             parts.add("bush" if kind == "fern" else kind, kind, [visual], pose)
 
-
-def _instance(mesh: str, scale: float) -> MeshInstance:
-    scale = round(scale, 3)
-    return MeshInstance(mesh, (scale, scale, scale))
-
-
-def _stand(terrain: Terrain, x: float, y: float, rng: Rng, tilt: float, sink: float = 0.0) -> Pose:
-    """Upright on the ground, turned at random and a little tilted."""
-    z = float(terrain.height(x, y)) - sink
-    roll, pitch = np.clip(rng.normal(0, tilt, 2), -2 * tilt, 2 * tilt)
-    return Pose.from_euler((round(x, 3), round(y, 3), round(z, 3)), float(roll), float(pitch), rng.uniform(0, 2 * np.pi))

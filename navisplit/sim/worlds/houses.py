@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -121,5 +119,3 @@ def _porch_posts(door_at: float, depth: float) -> Mesh:
     x = np.array([door_at - 1.3, door_at + 1.3])
     return boxes(np.column_stack([x, np.full(2, -depth / 2 - 1.6), np.full(2, 1.25)]), [0.14, 0.14, 2.9])
 
-
-BUILDERS: dict[str, Callable[[Rng], object]] = {"house": house, "shed": shed}

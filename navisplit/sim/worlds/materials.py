@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from navisplit.sim.scene import Material
+from navisplit.sim.textures import texture
 
 TEXTURE_SIZE = 256
 """Pixels of a side: at 2-4 m a tile this is finer than a 256x144 camera resolves beyond 1.5 m."""
@@ -19,11 +19,7 @@ TEXTURE_SEEDS = 6
 
 @lru_cache(maxsize=256)
 def _texture(kind: str, seed: int, size: int) -> NDArray[np.float32]:
-    try:
-        textures = importlib.import_module("navisplit.sim.textures")
-    except ModuleNotFoundError:
-        return np.full((1, 1, 3), 0.2, np.float32)
-    return textures.texture(kind, seed, size)
+    return texture(kind, seed, size)
 
 
 def textured(

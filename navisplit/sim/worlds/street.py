@@ -140,7 +140,7 @@ def hedge(rng: Rng) -> Mesh:
     body = from_triangles(points, np.array(faces + caps)[:, ::-1])
     chosen = rng.integers(0, len(body.vertices), 26)
     spots = body.vertices[chosen] + body.normals[chosen] * 0.04 + rng.normal(0, [0.3, 0.02, 0.05], (26, 3))
-    return merge([body, _without_uv(leaves(spots.astype(np.float64), body.normals[chosen].astype(np.float64), 0.12, rng))])
+    return merge([body, leaves(spots.astype(np.float64), body.normals[chosen].astype(np.float64), 0.12, rng)])
 
 
 def mailbox(rng: Rng) -> dict[str, Mesh]:
@@ -170,6 +170,3 @@ def planter(rng: Rng) -> Mesh:
     """A low ornamental shrub."""
     return moved(lump(rng.uniform(0.35, 0.6, 3), 0.15, rng, subdivisions=1), (0, 0, 0.35))
 
-
-def _without_uv(mesh: Mesh) -> Mesh:
-    return Mesh(mesh.vertices, mesh.faces, mesh.normals)

@@ -1,0 +1,56 @@
+"""``navisplit compare``: evaluations of the same flights, pair by pair."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from navisplit.evaluate.compare import Comparison
+
+
+def compare(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Two or more folders of `navisplit evaluate`; the last is the baseline.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparisons as JSON.")] = False,
+) -> None:
+    """Compare evaluations of the same routes and seeds: McNemar's test, and the interval of the paired difference."""
+    from navisplit.errors import UsageError
+    from navisplit.evaluate.compare import Arm
+    from navisplit.evaluate.compare import compare as run
+
+    if len(folders) < 2:
+        raise UsageError(f"compare: expected at least two folders, got {len(folders)}.")
+    arms = [Arm.load(folder) for folder in folders]
+    comparisons = [run(arm, arms[-1]) for arm in arms[:-1]]
+    if as_json:
+        print(json.dumps([asdict(c) for c in comparisons], indent=1))
+        return
+    for comparison in comparisons:
+        _print(comparison)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("compare")(compare)
+
+
+def _print(c: Comparison) -> None:
+    width = max(len(c.a), len(c.b))
+    for name, rate, (low, high) in ((c.a, c.success_a, c.ci_a), (c.b, c.success_b, c.ci_b)):
+        print(f"{name:{width}}  success {rate:6.1%}  ({low:.1%} to {high:.1%})")
+    low, high = c.difference_ci95
+    interval = f"({100 * low:+.1f} to {100 * high:+.1f})"
+    print(f"{'difference':{width}}  {100 * c.difference:+.1f} points {interval}, {c.pairs} pairs")
+    if c.bytes_ratio is not None:
+        print(f"{'bytes':{width}}  {c.bytes_ratio:.3g} times those of {c.b}, frame by frame")
+    if c.unpaired:
+        print(f"{c.unpaired} flights that only one of them made are left out.")
+    for warning in c.warnings:
+        print(f"warning: {warning}")
+    print(c.conclusion + "\n")

@@ -1,0 +1,52 @@
+"""What the mission listens to: topics of the vehicle and the edge, turned into calls of a FlightLog."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry as OdometryMessage
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Bool, String, UInt8MultiArray
+
+from navisplit import wire
+from navisplit.errors import PacketError
+from navisplit.nodes import messages, qos
+from navisplit.nodes.diagnostics import of_part
+from navisplit.nodes.flight_log import FlightLog
+
+
+def listen(node: Node, log: FlightLog, key: bytes | None, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    """Subscribe everything that the log wants to know."""
+
+    def on_odometry(message: OdometryMessage) -> None:
+        log.on_odometry(messages.odometry_from(message), now_ns())
+
+    def on_features(message: CompressedImage) -> None:
+        log.on_packet(messages.from_time(message.header.stamp), len(message.data))
+
+    def on_command(message: TwistStamped) -> None:
+        log.on_command(messages.from_time(message.header.stamp), now_ns())
+
+    def on_answer(message: UInt8MultiArray) -> None:
+        try:
+            log.model_hash = wire.decode(bytes(message.data), key).model_hash
+        except PacketError:
+            pass  # the guard counts what is refused
+
+    def on_diagnostics(array: DiagnosticArray) -> None:
+        for status in of_part(node, "guard", array):
+            log.on_guard(status.message, {pair.key: int(pair.value) for pair in status.values})
+
+    node.create_subscription(OdometryMessage, "odom", on_odometry, qos.SENSOR)
+    node.create_subscription(CompressedImage, "features", on_features, qos.PACKETS)
+    node.create_subscription(String, "branch", lambda m: log.on_branch(m.data), qos.STATE)
+    node.create_subscription(TwistStamped, "cmd_vel", on_command, qos.SENSOR)
+    node.create_subscription(UInt8MultiArray, "answer", on_answer, qos.PACKETS)
+    node.create_subscription(Bool, "collision", lambda m: log.on_collision(m.data), qos.LATCHED)
+    node.create_subscription(Image, "camera/image_raw", lambda m: log.on_image(messages.image_array(m)), qos.SENSOR)
+    node.create_subscription(Image, "edge/depth", lambda m: log.on_depth(messages.depth_array(m)), qos.SENSOR)
+    node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, qos.STATE)
