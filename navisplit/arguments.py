@@ -50,7 +50,7 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("namespace", "drone_1", "namespace of the vehicle's topics", BOTH),
     Argument("airsim", "", "HOST:PORT of a running AirSim; empty: start our simulator"),
     Argument("port", "41451", "port of our simulator on 127.0.0.1"),
-    Argument("headless", "true", "start our simulator without a window"),
+    Argument("headless", "true", "start our simulator without a status line on the terminal"),
     Argument("timeout", "", "simulated seconds after which the flight has failed (default: by the route's length)"),
     Argument("seed", "0", "seed of the emulated radio"),
     Argument("record", "", "MCAP bag to write; empty: none"),
@@ -97,7 +97,7 @@ class FlightPlan:
     def from_arguments(cls, given: Mapping[str, str], stamp: str) -> FlightPlan:
         """Check and resolve; ``stamp`` names the default report folder. Raises UsageError, WorldError, RouteError."""
         config = flight_config(given)
-        host, port = _address(given["airsim"]) if given["airsim"] else ("127.0.0.1", _number(given, "port", int))
+        host, port = _address(given["airsim"]) if given["airsim"] else ("127.0.0.1", _port(given["port"]))
         common: dict[str, Any] = {
             "host": host,
             "port": port,
@@ -199,9 +199,15 @@ def _vector(text: str) -> tuple[float, ...]:
 
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
+    if not host:
         raise UsageError(f"airsim: expected HOST:PORT, got '{text}'. AirSim's own port is 41451.")
-    return host, int(port)
+    return host, _port(port)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise UsageError(f"port: expected a number from 1 to 65535, got '{text}'. AirSim's own is 41451.")
+    return int(text)
 
 
 def _absolute(path: str | Path) -> str:

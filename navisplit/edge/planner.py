@@ -58,7 +58,7 @@ class Planner:
         self._command = command
         yaw_rate = self._look(state, position, goal, way)
         confidence = math.exp(-2.0 * self._blind)
-        return Decision(VelocityCommand(command, yaw_rate), self._free_ahead(position, command), confidence)
+        return Decision(VelocityCommand(command, yaw_rate), self._free_ahead(position, command, state), confidence)
 
     def _choose(self, state: State, position: Vector, goal: Vector, way: NDArray[np.float64]) -> Vector:
         remaining = float(np.linalg.norm(goal - position))
@@ -106,8 +106,10 @@ class Planner:
         error = wrap_angle(math.atan2(ahead[1], ahead[0]) - yaw_of(state.orientation))
         return float(np.clip(YAW_GAIN * error, -self.config.max_yaw_rate_rps, self.config.max_yaw_rate_rps))
 
-    def _free_ahead(self, position: Vector, command: Vector) -> float:
-        """Distance along the command to the first occupied cell of the map, m."""
+    def _free_ahead(self, position: Vector, command: Vector, state: State) -> float:
+        """Distance to the first occupied cell along the command, m; while it brakes, along the motion."""
+        if float(np.dot(command, state.velocity)) <= 0 and np.linalg.norm(state.velocity) > 0.5:
+            command = np.asarray(state.velocity, float)
         speed = float(np.linalg.norm(command))
         cell, reach = self.map.config.cell_m, self.map.config.max_range_m
         if speed < 1e-3:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,7 +195,7 @@ def load(path: Path) -> Episode:
             samples=samples,
             pictures=pictures,
         )
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile) as error:
         raise UsageError(
             f"{path} is not a recorded flight ({error}). Delete it, and the route is flown again."
         ) from error

@@ -59,7 +59,8 @@ def trajectories(episodes: Sequence[Episode], top_down: TopDown | None) -> go.Fi
         points = [p for p, name, _ in ends if name == label]
         figure.add_scatter(x=[p[0] for p in points], y=[p[1] for p in points], mode="markers", name=label,
                            marker={"symbol": symbol, "color": "#333", "size": 7}, hoverinfo="skip")  # fmt: skip
-    figure.update_yaxes(scaleanchor="x", title="north, m").update_xaxes(title="east, m")
+    figure.update_yaxes(scaleanchor="x", constrain="domain", title="north, m")
+    figure.update_xaxes(constrain="domain", title="east, m")
     return _styled(figure, "Flights over the map (darker: higher obstacles)", 640)
 
 

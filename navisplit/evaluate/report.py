@@ -179,7 +179,12 @@ def _number(value: float | None, form: str) -> str:
 def _figure(figure: Any, *, first: bool = False) -> str:
     from plotly.io import to_html
 
-    return to_html(figure, include_plotlyjs=first, full_html=False, config={"displaylogo": False, "responsive": True})
+    return to_html(
+        figure,
+        include_plotlyjs=first,
+        full_html=False,
+        config={"displaylogo": False, "displayModeBar": first, "responsive": True},
+    )
 
 
 def _pair(left: Any, right: Any) -> str:

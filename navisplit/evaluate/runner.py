@@ -123,6 +123,7 @@ def evaluate(
     Ctrl-C ends it with what is finished. Raises UsageError when ``out`` holds another evaluation, and whatever is wrong
     with world, routes, policy or models before the first flight.
     """
+    from navisplit.edge.policies import make_policy
     from navisplit.evaluate.crew import load_models
     from navisplit.sim.worlds import check_route, select_routes
 
@@ -133,7 +134,8 @@ def evaluate(
     query = _load_query(evaluation.world)
     for route in routes:
         check_route(route, query)
-    models.crew(evaluation.flight, np.random.default_rng(0))  # names of policy and branch are checked here
+    make_policy(evaluation.flight.policy)  # a wrong name is told now, and its kernels are compiled once for all workers
+    models.crew(evaluation.flight, np.random.default_rng(0))
     config = json.loads(json.dumps(evaluation.mapping(routes)))
     flights = _open(out, {**config, "model_hash": models.model_hash})
     paths = {r.id: flights / f"{r.id:06d}.npz" for r in routes}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from navisplit.nets.architecture import Architecture, BranchConfig
-from navisplit.nets.blocks import Separable
+from navisplit.nets.blocks import ConvNorm, Separable
 from navisplit.nets.trunk import Trunk
 
 INITIAL_GAIN = 4.0
@@ -19,7 +19,9 @@ class Bottleneck(nn.Sequential):
         project = nn.Conv2d(features, branch.channels, 1)
         nn.init.normal_(project.weight, std=INITIAL_GAIN / features**0.5)
         nn.init.zeros_(project.bias)
-        super().__init__(Separable(features, features, stride=branch.stride), project)
+        # Dense where it strides: torch's backward pass of a strided depthwise convolution is eight times slower.
+        mix = Separable(features, features) if branch.stride == 1 else ConvNorm(features, features, stride=branch.stride)
+        super().__init__(mix, project)
 
 
 class HeadNetwork(nn.Module):

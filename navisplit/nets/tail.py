@@ -48,8 +48,8 @@ class DepthBody(nn.Module):
         fine, middle, coarse = architecture.body_widths
         blocks = architecture.body_blocks
         self.fine = residuals(fine, blocks[0])
-        self.middle = nn.Sequential(Separable(fine, middle, stride=2), residuals(middle, blocks[1]))
-        self.coarse = nn.Sequential(Separable(middle, coarse, stride=2), residuals(coarse, blocks[2]))
+        self.middle = nn.Sequential(ConvNorm(fine, middle, stride=2), residuals(middle, blocks[1]))
+        self.coarse = nn.Sequential(ConvNorm(middle, coarse, stride=2), residuals(coarse, blocks[2]))
         self.from_coarse = ConvNorm(coarse, middle, 1)
         self.merge_middle = residuals(middle, 1)
         self.from_middle = ConvNorm(middle, fine, 1)

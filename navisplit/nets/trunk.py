@@ -1,6 +1,6 @@
 """The head's trunk: what the drone computes for every frame, whichever branch the gate picks.
 
-    rgb 3x144x256 -> conv s2 16 -> separable s2 32 -> residual -> conv s2 64 -> residuals -> features 64x18x32
+rgb 3x144x256 -> conv s2 16 -> separable s2 32 -> residual -> conv s2 64 -> residuals -> features 64x18x32
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The mission: gives the goal, watches the flight, ends it, and writes its report.
 
-Publishes ``goal_pose`` and ``/diagnostics``; subscribes what vehicle and edge say, and records it where ``record`` names
-a bag. The process ends with the flight: exit code 0 when it was flown and reported, whatever its outcome.
+Publishes ``goal_pose`` and ``/diagnostics``; subscribes what vehicle and edge say, and records it where ``record``
+names a bag. The process ends with the flight: exit code 0 when it was flown and reported, whatever its outcome.
 """
 
 from __future__ import annotations
@@ -115,6 +115,7 @@ class MissionNode(WorkerNode):
             self._report(Outcome.ERROR, "interrupted")
         if self._recorder is not None:
             self._recorder.close()
+            self._recorder = None
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""One flying body with its controller: the state arrays, the set-point, and stepping them. NED relative to its start."""
+"""One flying body with its controller: state arrays, set-point, stepping. NED relative to its start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from navisplit.frames import Quaternion, Vector
 from navisplit.sim import controller, quadrotor
@@ -171,8 +170,9 @@ class Autopilot:
         signal = self.hover_signal
         self.rotors[:] = signal
         self.enable_api_control(True)
-        self.set_point(controller.VELOCITY_MODES, 0.0, 0.0, 0.0, 0.0)
-        self.pilot[quadrotor.TAKEN_OFF] = 1.0
+        north, east, down = self.position.tolist()
+        self.set_point(controller.HOVER_MODES, east, north, 0.0, down)
+        self.pilot[quadrotor.TAKEN_OFF] = self.pilot[quadrotor.TIMED_OUT] = 1.0
         self._memory[:] = 0.0
         self._memory[controller.VELOCITY, controller.THROTTLE, controller.INTEGRAL] = 1.0 - 2.0 * signal
         self._memory[:, :, controller.STARTED] = 1.0

@@ -75,6 +75,12 @@ def _bounds_of(low: Floats, high: Floats, order: Ints, start: int, end: int, box
 
 
 @kernel
+def _bin_of(low: np.float32, high: np.float32, origin: np.float32, scale: np.float32) -> int:
+    """Bin of a doubled centre. Clamped: fast maths may round the centre otherwise than when the range was taken."""
+    return min(max(int((low + high - origin) * scale), 0), _BINS - 1)
+
+
+@kernel
 def _fill_bins(
     low: Floats, high: Floats, order: Ints, start: int, end: int, axis: int, origin: np.float32, scale: np.float32,
     bins: Floats, counts: Ints,
@@ -84,7 +90,7 @@ def _fill_bins(
     counts[:] = 0
     for i in range(start, end):
         p = order[i]
-        b = int((low[p, axis] + high[p, axis] - origin) * scale)
+        b = _bin_of(low[p, axis], high[p, axis], origin, scale)
         counts[b] += 1
         for k in range(3):
             bins[b, 0, k] = min(bins[b, 0, k], low[p, k])
@@ -127,7 +133,7 @@ def _partition(low: Floats, high: Floats, order: Ints, start: int, end: int, axi
     i, j = start, end - 1
     while i <= j:
         p = order[i]
-        if int((low[p, axis] + high[p, axis] - origin) * scale) <= cut:
+        if _bin_of(low[p, axis], high[p, axis], origin, scale) <= cut:
             i += 1
         else:
             order[i], order[j] = order[j], p
@@ -168,7 +174,7 @@ def _build(low: Floats, high: Floats) -> tuple[Floats, Ints, Ints]:
             continue
         scale = f32(_BINS * 0.9999) / (centres[1, best_axis] - centres[0, best_axis])
         middle = _partition(low, high, order, start, end, best_axis, best_cut, centres[0, best_axis], scale)
-        if depth > _MEDIAN_DEPTH:
+        if depth > _MEDIAN_DEPTH or middle == start or middle == end:
             middle = (start + end) // 2
         links[node, 0], links[node, 2] = nodes, best_axis
         todo[pending, 0], todo[pending, 1], todo[pending, 2], todo[pending, 3] = nodes + 1, middle, end, depth + 1

@@ -1,4 +1,4 @@
-"""The cameras of a vehicle: where they are mounted, their size and field of view. FRD body frame, as AirSim's settings."""
+"""The cameras of a vehicle: mounts, sizes, fields of view. FRD body frame, as in AirSim's settings."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The body is a sphere of 0.30 m around its origin, and it rests with the origin on the floor (AirSim's z = 0). So the
 floor counts only by the origin's height, and near it the sphere that tests for obstacles rides up on the floor.
-Everything here is ENU; called only when the known free distance is used up, which makes contact almost free in the open.
+Everything here is ENU; called only when the known free distance is used up, so that contact is almost free in the open.
 """
 
 from __future__ import annotations
@@ -132,7 +132,9 @@ def _nearest(probe: SceneProbe, position: Vector) -> tuple[float, int, Vector]:
 def _obstacle(centre: Vector, distance: float, index: int, closest: Vector) -> tuple[Contact, ...]:
     if distance >= BODY_RADIUS_M:
         return ()
-    normal = (centre - closest) / distance if distance > 1e-6 else np.array([0.0, 0.0, 1.0])
+    away = centre - closest
+    length = float(np.linalg.norm(away))
+    normal = away / length if length > 1e-6 else np.array([0.0, 0.0, 1.0])
     return (Contact(centre, normal, closest, BODY_RADIUS_M - distance, index, False),)
 
 

@@ -36,7 +36,7 @@ CLIMB_INTEGRAL_DISCOUNT = 0.9999  # per step, vertical velocity only
 
 
 def default_gains() -> NDArray[np.float64]:
-    """SimpleFlight's gains, (loop, term, axis): loops by mode number, terms P, I, D, axes roll, pitch, yaw, throttle."""
+    """SimpleFlight's gains (loop, term, axis): loops by mode, terms P, I, D, axes roll, pitch, yaw, throttle."""
     gains = np.zeros((6, 3, 4))
     gains[RATE, P_GAIN] = (0.25, 0.25, 0.25, 1.0)
     gains[ANGLE, P_GAIN] = (2.5, 2.5, 2.5, 1.0)

@@ -14,10 +14,10 @@ kernel = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 """Serial, GIL-free, cached on disk. Not ``parallel=True``: whole frames go to threads instead, and results stay
 the same byte for byte. Fast maths may not meet NaN or infinity: kernels compare before they divide."""
 
-outlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="never")
+outlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="never", _nrt=False)
 """The same for large inner functions; kept apart so that LLVM vectorises their loops on their own."""
 
-inlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", forceinline=True)
+inlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", forceinline=True, _nrt=False)
 """The same for small functions called per pixel: a call would pass every array's fields and count references."""
 
 index = uintp

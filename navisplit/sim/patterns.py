@@ -68,7 +68,7 @@ def ramp(t: ArrayLike, colours: Sequence[ArrayLike]) -> Image:
 
 
 def blend(a: Image, b: ArrayLike, t: Image) -> Image:
-    """a where t is 0, b where t is 1."""
+    """A where t is 0, b where t is 1."""
     weight = np.clip(t, 0.0, 1.0)[..., None]
     return (a * (1 - weight) + np.asarray(b, np.float32) * weight).astype(np.float32)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from navisplit.errors import WorldError
-from navisplit.sim.bvh import Bvh, build_bvh
+from navisplit.sim.bvh import STACK_SIZE, Bvh, build_bvh
 from navisplit.sim.kernel import Floats, Ints
 from navisplit.sim.rays import cast_rays, nearest_points
 from navisplit.sim.scene import Scene
@@ -44,7 +44,8 @@ class SceneQuery:
         """
         p = _rows(points)
         distance, hit, closest = np.empty(len(p), np.float32), np.empty(len(p), np.int32), np.empty_like(p)
-        nearest_points(self.bvh, p, np.float32(max_distance), distance, hit, closest)
+        stack, gaps = np.empty(STACK_SIZE, np.int32), np.empty(STACK_SIZE, np.float32)
+        nearest_points(self.bvh, p, np.float32(max_distance), stack, gaps, distance, hit, closest)
         away = p - closest
         length = np.linalg.norm(away, axis=1, keepdims=True)
         normal = np.where(length > 1e-5, away / np.maximum(length, 1e-12), self.face_normals[hit])
@@ -62,7 +63,8 @@ class SceneQuery:
         unit = (d / np.maximum(length, 1e-12)).astype(np.float32)
         limits = np.where(length[:, 0] > 1e-12, max_range, -1.0).astype(np.float32)
         distance, hit = np.empty(len(d), np.float32), np.empty(len(d), np.int32)
-        cast_rays(self.bvh, o, unit, limits, distance, hit)
+        stack, inverse = np.empty(STACK_SIZE, np.int32), np.empty(3, np.float32)
+        cast_rays(self.bvh, o, unit, limits, stack, inverse, distance, hit)
         normal = self.face_normals[hit]
         normal = np.where((normal * unit).sum(1, keepdims=True) > 0, -normal, normal)
         distance[hit < 0] = max_range

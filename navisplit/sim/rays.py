@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from navisplit.sim.bvh import STACK_SIZE, Bvh
-from navisplit.sim.kernel import Floats, Ints, kernel
+from navisplit.sim.bvh import Bvh
+from navisplit.sim.kernel import Floats, Ints, index, inlined, outlined
 from navisplit.sim.trace import reciprocal
 
 f32, f64 = np.float32, np.float64
@@ -17,7 +17,7 @@ _SLACK = f32(1.000001)
 _RIM = 1e-7  # barycentric tolerance that closes the seam between two triangles
 
 
-@kernel
+@inlined
 def _enter_box(bvh: Bvh, node: int, origin: Floats, inverse: Floats, limit: np.float32) -> bool:
     enter, leave = _ZERO, limit
     for c in range(3):
@@ -27,18 +27,18 @@ def _enter_box(bvh: Bvh, node: int, origin: Floats, inverse: Floats, limit: np.f
     return enter <= leave
 
 
-@kernel
-def _hit_triangle(t: Floats, origin: Floats, direction: Floats, limit: np.float32) -> np.float32:
+@inlined
+def _hit_triangle(corners: Floats, n: int, origin: Floats, direction: Floats, limit: np.float32) -> np.float32:
     """Distance to a triangle (9,) in units of the direction, or -1 (Moeller and Trumbore 1997, in float64)."""
     dx, dy, dz = f64(direction[0]), f64(direction[1]), f64(direction[2])
-    ux, uy, uz = f64(t[3]) - t[0], f64(t[4]) - t[1], f64(t[5]) - t[2]
-    vx, vy, vz = f64(t[6]) - t[0], f64(t[7]) - t[1], f64(t[8]) - t[2]
+    ux, uy, uz = f64(corners[n, 3]) - corners[n, 0], f64(corners[n, 4]) - corners[n, 1], f64(corners[n, 5]) - corners[n, 2]
+    vx, vy, vz = f64(corners[n, 6]) - corners[n, 0], f64(corners[n, 7]) - corners[n, 1], f64(corners[n, 8]) - corners[n, 2]
     px, py, pz = dy * vz - dz * vy, dz * vx - dx * vz, dx * vy - dy * vx
     determinant = ux * px + uy * py + uz * pz
     if abs(determinant) < 1e-15:
         return f32(-1.0)
     inverse = 1.0 / determinant
-    sx, sy, sz = f64(origin[0]) - t[0], f64(origin[1]) - t[1], f64(origin[2]) - t[2]
+    sx, sy, sz = f64(origin[0]) - corners[n, 0], f64(origin[1]) - corners[n, 1], f64(origin[2]) - corners[n, 2]
     u = (sx * px + sy * py + sz * pz) * inverse
     qx, qy, qz = sy * uz - sz * uy, sz * ux - sx * uz, sx * uy - sy * ux
     v = (dx * qx + dy * qy + dz * qz) * inverse
@@ -48,11 +48,13 @@ def _hit_triangle(t: Floats, origin: Floats, direction: Floats, limit: np.float3
     return f32(distance)
 
 
-@kernel
-def cast_rays(bvh: Bvh, origins: Floats, directions: Floats, limits: Floats, distance: Floats, hit: Ints) -> None:
-    """Nearest hit of N rays; distance (N,) = limit and hit (N,) = -1 where there is none."""
-    stack = np.empty(STACK_SIZE, np.int32)
-    inverse = np.empty(3, np.float32)
+@outlined
+def cast_rays(bvh: Bvh, origins: Floats, directions: Floats, limits: Floats, stack: Ints, inverse: Floats,
+              distance: Floats, hit: Ints) -> None:  # fmt: skip
+    """Nearest hit of N rays; distance (N,) = limit and hit (N,) = -1 where there is none.
+
+    ``stack`` (STACK_SIZE,) and ``inverse`` (3,) are scratch.
+    """
     for i in range(origins.shape[0]):
         origin, direction = origins[i], directions[i]
         for c in range(3):
@@ -67,7 +69,7 @@ def cast_rays(bvh: Bvh, origins: Floats, directions: Floats, limits: Floats, dis
             first, count = bvh.links[node, 0], bvh.links[node, 1]
             if count > 0:
                 for triangle in range(first, first + count):
-                    travel = _hit_triangle(bvh.triangles[triangle], origin, direction, distance[i])
+                    travel = _hit_triangle(bvh.triangles, index(triangle), origin, direction, distance[i])
                     if travel >= 0:
                         distance[i], hit[i] = travel, triangle
             else:
@@ -76,12 +78,12 @@ def cast_rays(bvh: Bvh, origins: Floats, directions: Floats, limits: Floats, dis
                 pending += 2
 
 
-@kernel
-def _nearest_on_triangle(t: Floats, px: np.float32, py: np.float32, pz: np.float32) -> tuple:
+@inlined
+def _nearest_on_triangle(corners: Floats, n: int, px: np.float32, py: np.float32, pz: np.float32) -> tuple:
     """Weights (s, w) of the nearest point a + s (b - a) + w (c - a) and its offset from p (Ericson 2004, 5.1.5)."""
-    ux, uy, uz = t[3] - t[0], t[4] - t[1], t[5] - t[2]
-    vx, vy, vz = t[6] - t[0], t[7] - t[1], t[8] - t[2]
-    ax, ay, az = px - t[0], py - t[1], pz - t[2]
+    ux, uy, uz = corners[n, 3] - corners[n, 0], corners[n, 4] - corners[n, 1], corners[n, 5] - corners[n, 2]
+    vx, vy, vz = corners[n, 6] - corners[n, 0], corners[n, 7] - corners[n, 1], corners[n, 8] - corners[n, 2]
+    ax, ay, az = px - corners[n, 0], py - corners[n, 1], pz - corners[n, 2]
     bx, by, bz = ax - ux, ay - uy, az - uz
     cx, cy, cz = ax - vx, ay - vy, az - vz
     d1, d2 = ux * ax + uy * ay + uz * az, vx * ax + vy * ay + vz * az
@@ -108,7 +110,7 @@ def _nearest_on_triangle(t: Floats, px: np.float32, py: np.float32, pz: np.float
     return ax - ux * s - vx * w, ay - uy * s - vy * w, az - uz * s - vz * w
 
 
-@kernel
+@inlined
 def _box_distance(bvh: Bvh, node: int, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
     """Squared distance from a point to a node's box."""
     a = max(max(bvh.bounds[node, 0] - x, x - bvh.bounds[node, 3]), _ZERO)
@@ -117,14 +119,17 @@ def _box_distance(bvh: Bvh, node: int, x: np.float32, y: np.float32, z: np.float
     return a * a + b * b + c * c
 
 
-@kernel
-def nearest_points(bvh: Bvh, points: Floats, limit: np.float32, distance: Floats, hit: Ints, closest: Floats) -> None:
-    """Nearest surface point of N points (N, 3) not further than ``limit``; hit -1, closest = the point, where none."""
-    stack, gaps = np.empty(STACK_SIZE, np.int32), np.empty(STACK_SIZE, np.float32)
+@outlined
+def nearest_points(bvh: Bvh, points: Floats, limit: np.float32, stack: Ints, gaps: Floats, distance: Floats, hit: Ints,
+                   closest: Floats) -> None:  # fmt: skip
+    """Nearest surface point of N points (N, 3) not further than ``limit``; hit -1, closest = the point, where none.
+
+    ``stack`` and ``gaps`` (STACK_SIZE,) are scratch.
+    """
     for i in range(points.shape[0]):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
         best, hit[i] = limit * limit, -1
-        closest[i] = points[i]
+        closest[i, 0], closest[i, 1], closest[i, 2] = x, y, z
         stack[0], gaps[0], pending = 0, _box_distance(bvh, 0, x, y, z), 1
         while pending > 0:
             pending -= 1
@@ -133,7 +138,7 @@ def nearest_points(bvh: Bvh, points: Floats, limit: np.float32, distance: Floats
             first, count = bvh.links[stack[pending], 0], bvh.links[stack[pending], 1]
             if count > 0:
                 for triangle in range(first, first + count):
-                    ox, oy, oz = _nearest_on_triangle(bvh.triangles[triangle], x, y, z)
+                    ox, oy, oz = _nearest_on_triangle(bvh.triangles, index(triangle), x, y, z)
                     squared = ox * ox + oy * oy + oz * oz
                     if squared < best:
                         best, hit[i] = squared, triangle

@@ -1,4 +1,4 @@
-"""What AirSim's default sensors would read: IMU, barometer, magnetometer, GPS. Ideal: no noise, no delay (our choice so far)."""
+"""What AirSim's default sensors would read: IMU, barometer, magnetometer. Without noise or delay (our choice)."""
 
 from __future__ import annotations
 

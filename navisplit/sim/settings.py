@@ -1,4 +1,4 @@
-"""AirSim's ``settings.json``: the part a simulator of multirotors can honour; the rest is kept as text and named in warnings.
+"""AirSim's ``settings.json``: what a simulator of multirotors can honour; the rest is named in warnings.
 
 Search order as AirSim's: the ``--settings`` argument (a path or JSON text), the working folder, ~/Documents/AirSim.
 """
@@ -63,7 +63,7 @@ class Settings:
 
 
 def load_settings(argument: str | None, folders: tuple[Path, ...] = ()) -> Settings:
-    """Settings from ``argument`` (a path or JSON text) or the first settings.json in ``folders``; defaults otherwise."""
+    """From ``argument`` (a path or JSON text), else from the first settings.json in ``folders``, else defaults."""
     if argument is not None and argument.lstrip().startswith("{"):
         return parse_settings(argument, "--settings")
     paths = [Path(argument).expanduser()] if argument is not None else [folder / "settings.json" for folder in folders]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from navisplit.sim.atlas import Atlas
-from navisplit.sim.bvh import Bvh
+from navisplit.sim.bvh import STACK_SIZE, Bvh
 from navisplit.sim.kernel import Bytes, Floats, Ints, floor, index, inlined, kernel, outlined
 from navisplit.sim.scene import SKY_DEPTH_M
 from navisplit.sim.shadow import ShadowMap
@@ -141,34 +141,34 @@ def _surface_colour(world: World, t: int, distance: np.float32, origin: Floats, 
                     dz: np.float32, length: np.float32, pixel: np.float32) -> tuple:  # fmt: skip
     """Linear colour of triangle t hit at ``distance`` x (dx, dy, dz); ``pixel``: metres per pixel at distance 1."""
     x, y, z = origin[0] + dx * distance, origin[1] + dy * distance, origin[2] + dz * distance
-    corner, s = world.bvh.triangles[t], world.surface.values[t]
-    ux, uy, uz = corner[3] - corner[0], corner[4] - corner[1], corner[5] - corner[2]
-    vx, vy, vz = corner[6] - corner[0], corner[7] - corner[1], corner[8] - corner[2]
+    corners, values = world.bvh.triangles, world.surface.values
+    ux, uy, uz = corners[t, 3] - corners[t, 0], corners[t, 4] - corners[t, 1], corners[t, 5] - corners[t, 2]
+    vx, vy, vz = corners[t, 6] - corners[t, 0], corners[t, 7] - corners[t, 1], corners[t, 8] - corners[t, 2]
     fx, fy, fz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-    px, py, pz = x - corner[0], y - corner[1], z - corner[2]
+    px, py, pz = x - corners[t, 0], y - corners[t, 1], z - corners[t, 2]
     scale = _ONE / (fx * fx + fy * fy + fz * fz)
     b = ((py * vz - pz * vy) * fx + (pz * vx - px * vz) * fy + (px * vy - py * vx) * fz) * scale
     c = ((uy * pz - uz * py) * fx + (uz * px - ux * pz) * fy + (ux * py - uy * px) * fz) * scale
     a = _ONE - b - c
-    nx, ny, nz = s[0] * a + s[3] * b + s[6] * c, s[1] * a + s[4] * b + s[7] * c, s[2] * a + s[5] * b + s[8] * c
+    nx, ny, nz = values[t, 0] * a + values[t, 3] * b + values[t, 6] * c, values[t, 1] * a + values[t, 4] * b + values[t, 7] * c, values[t, 2] * a + values[t, 5] * b + values[t, 8] * c
     slope = fx * dx + fy * dy + fz * dz
     turn = _ONE / math.sqrt(nx * nx + ny * ny + nz * nz + f32(1e-12))
     nx, ny, nz = nx * turn, ny * turn, nz * turn
     if slope > 0:  # seen from behind
         nx, ny, nz = -nx, -ny, -nz
-    openness = s[9] * a + s[10] * b + s[11] * c
+    openness = values[t, 9] * a + values[t, 10] * b + values[t, 11] * c
     material = world.surface.kinds[t, 0]
     foliage = world.atlas.shape[material, 1] != 0
     # The footprint grows with distance and obliqueness; its square root is a compromise between blur and shimmer.
     oblique = max(abs(slope) * math.sqrt(scale) / length, f32(0.08))
-    footprint = distance * length * pixel * s[18] / math.sqrt(oblique)
+    footprint = distance * length * pixel * values[t, 18] / math.sqrt(oblique)
     if world.surface.kinds[t, 1] == TRIPLANAR:
-        red, green, blue, gx, gy, gz = blend_planes(world.atlas, material, x, y, z, nx, ny, nz, s[18], footprint)
+        red, green, blue, gx, gy, gz = blend_planes(world.atlas, material, x, y, z, nx, ny, nz, values[t, 18], footprint)
     else:
         red, green, blue, gu, gv = sample(
-            world.atlas, material, s[12] * a + s[14] * b + s[16] * c, s[13] * a + s[15] * b + s[17] * c, footprint
+            world.atlas, material, values[t, 12] * a + values[t, 14] * b + values[t, 16] * c, values[t, 13] * a + values[t, 15] * b + values[t, 17] * c, footprint
         )
-        gx, gy, gz = gu * s[19] + gv * s[22], gu * s[20] + gv * s[23], gu * s[21] + gv * s[24]
+        gx, gy, gz = gu * values[t, 19] + gv * values[t, 22], gu * values[t, 20] + gv * values[t, 23], gu * values[t, 21] + gv * values[t, 24]
     if world.atlas.shape[material, 2] != 0:
         vary = _variation(world.variation, x + z * f32(0.6), y - z * f32(0.5))
         red, green, blue = red * vary, green * vary, blue * vary
@@ -237,6 +237,7 @@ def render_frame(world: World, camera: Floats, rgb: Bytes, depth: Floats, segmen
     origin = camera[0]
     pixel = math.sqrt(camera[2, 0] ** 2 + camera[2, 1] ** 2 + camera[2, 2] ** 2)
     directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
+    stack = np.empty(STACK_SIZE, np.int32)
     colour = np.empty((3, LANES), np.float32)
     distance, hit = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
     for row in range(0, height, PACKET_HEIGHT):
@@ -244,7 +245,7 @@ def render_frame(world: World, camera: Floats, rgb: Bytes, depth: Floats, segmen
             aim_packet(camera, column, row, directions)
             distance[:] = FAR
             hit[:] = -1
-            trace_packet(world.bvh, origin, directions, work, distance, hit)
+            trace_packet(world.bvh, origin, directions, work, stack, distance, hit)
             _shade_packet(world, origin, directions, distance, hit, pixel, colour)
             for k in range(LANES):
                 i, j = row + k // PACKET_WIDTH, column + k % PACKET_WIDTH

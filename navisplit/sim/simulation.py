@@ -1,4 +1,4 @@
-"""The simulation: a scene, its vehicles and a clock of exact 3 ms steps. Pure: whoever drives it decides when time passes."""
+"""A scene, its vehicles and a clock of exact 3 ms steps. Pure: whoever drives it decides when time passes."""
 
 from __future__ import annotations
 

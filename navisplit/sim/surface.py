@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from navisplit.errors import WorldError
 from navisplit.sim.ambient import bake_exposure
 from navisplit.sim.atlas import Atlas
-from navisplit.sim.kernel import Bytes, Floats, Ints
+from navisplit.sim.kernel import Floats, Ints
 from navisplit.sim.query import SceneQuery
 from navisplit.sim.scene import Scene
 

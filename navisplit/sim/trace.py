@@ -80,7 +80,7 @@ def _hit_triangle(e: Floats, triangle: int, dx: Floats, dy: Floats, dz: Floats, 
 
 
 @outlined
-def trace_packet(bvh: Bvh, origin: Floats, directions: Floats, work: Floats, distance: Floats, hit: Ints) -> None:
+def trace_packet(bvh: Bvh, origin: Floats, directions: Floats, work: Floats, stack: Ints, distance: Floats, hit: Ints) -> None:
     """Nearest hit of 32 rays from one origin.
 
     ``directions`` (3, 32); ``distance`` (32,) in: how far to look, out: where it hit, in units of the direction;
@@ -91,7 +91,6 @@ def trace_packet(bvh: Bvh, origin: Floats, directions: Floats, work: Floats, dis
     ix, iy, iz, edges = work[0], work[1], work[2], work[3]
     for k in range(LANES):
         ix[k], iy[k], iz[k] = reciprocal(dx[k]), reciprocal(dy[k]), reciprocal(dz[k])
-    stack = np.empty(STACK_SIZE, np.int32)
     stack[0], pending = 0, 1
     while pending > 0:
         pending -= 1
@@ -124,6 +123,7 @@ def trace_depth(bvh: Bvh, cameras: Floats, nothing: np.float32, depth: Floats) -
     """Planar depth (N, height, width) of N cameras (N, 4, 3); ``nothing`` where no triangle is."""
     count, height, width = depth.shape
     directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
+    stack = np.empty(STACK_SIZE, np.int32)
     distance, hit = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
     for n in range(count):
         camera = cameras[n]
@@ -132,7 +132,7 @@ def trace_depth(bvh: Bvh, cameras: Floats, nothing: np.float32, depth: Floats) -
                 aim_packet(camera, column, row, directions)
                 distance[:] = FAR
                 hit[:] = -1
-                trace_packet(bvh, camera[0], directions, work, distance, hit)
+                trace_packet(bvh, camera[0], directions, work, stack, distance, hit)
                 for k in range(LANES):
                     i, j = row + k // PACKET_WIDTH, column + k % PACKET_WIDTH
                     if i < height and j < width:

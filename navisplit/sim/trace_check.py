@@ -1,7 +1,7 @@
 """How closely the dynamics follow AirSim's own SimpleFlight: flies recorded manoeuvres again and compares.
 
-``python -m navisplit.sim.trace_check FILE.csv``: FILE has flights of the real stack (25 Hz; columns t, segment, x, y, z,
-vx, vy, vz, roll_deg, pitch_deg, yaw_deg, yawrate_deg_s; NED). Each manoeuvre starts from the recorded state.
+``python -m navisplit.sim.trace_check FILE.csv``: FILE has flights of the real stack (25 Hz; columns t, segment, x, y,
+z, vx, vy, vz, roll_deg, pitch_deg, yaw_deg, yawrate_deg_s; NED). Each manoeuvre starts from the recorded state.
 """
 
 from __future__ import annotations

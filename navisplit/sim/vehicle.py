@@ -1,4 +1,4 @@
-"""One simulated drone: autopilot, tasks, contact with the scene, cameras. Speaks ENU (map); its autopilot speaks NED."""
+"""One simulated drone: autopilot, tasks, contact, cameras. Speaks ENU (map); its autopilot speaks NED."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Vehicle:
         object_names: Sequence[str] = (),
         cameras: dict[str, Camera] | None = None,
     ) -> None:
-        """``origin`` (3,) ENU m is where it starts and its NED origin; ``yaw`` ENU rad; ``altitude_m`` of the origin."""
+        """``origin`` (3,) ENU m: its start and NED origin; ``yaw`` ENU rad; ``altitude_m`` of the origin."""
         self.name = name
         self.origin = np.asarray(origin, np.float64)
         self.pilot = Autopilot(yaw_ned=math.pi / 2 - yaw, altitude_m=altitude_m, time_ns=time_ns)

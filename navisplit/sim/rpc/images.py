@@ -25,7 +25,7 @@ Floats = NDArray[np.float32]
 
 @lru_cache(maxsize=1)
 def segmentation_palette() -> Pixels:
-    """(256, 3) RGB colour of each segmentation id: evenly spread hues (ours; AirSim's table is not copied). 0 is black."""
+    """(256, 3) RGB colour of each segmentation id: hues spread evenly (ours, not AirSim's table); 0 is black."""
     colours = [
         colorsys.hsv_to_rgb(i * 0.618034 % 1.0, 0.55 + 0.4 * (i % 3) / 2, 0.6 + 0.35 * (i % 5) / 4) for i in range(256)
     ]

@@ -125,7 +125,8 @@ def move_to_gps(
 
 
 @rpc(
-    "z:float velocity:float timeout_sec:float yaw_mode:YawMode lookahead:float adaptive_lookahead:float vehicle_name:str",
+    "z:float velocity:float timeout_sec:float yaw_mode:YawMode lookahead:float adaptive_lookahead:float "
+    "vehicle_name:str",
     name="moveToZ",
 )
 def move_to_z(service: Service, z: float, velocity: float, timeout_s: float, yaw: YawMode, *rest: Any) -> Task:
@@ -147,7 +148,8 @@ def rotate_by_yaw_rate(service: Service, rate: float, duration: float, vehicle: 
 
 
 @rpc(
-    "front_right_pwm:float rear_left_pwm:float front_left_pwm:float rear_right_pwm:float duration:float vehicle_name:str",
+    "front_right_pwm:float rear_left_pwm:float front_left_pwm:float rear_right_pwm:float duration:float "
+    "vehicle_name:str",
     name="moveByMotorPWMs",
 )
 def move_by_motors(service: Service, a: float, b: float, c: float, d: float, duration: float, vehicle: str) -> Task:

@@ -57,7 +57,7 @@ class Pacer:
         self._waiting: list[Waiting] = []
 
     def pause(self, paused: bool) -> None:
-        """simPause. Ends a continue-for-time."""
+        """SimPause. Ends a continue-for-time."""
         self.paused = paused
         self._restarted = True
         self._credit_ns = 0.0

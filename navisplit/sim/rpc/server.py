@@ -1,7 +1,7 @@
 """The RPC server: one asyncio loop that owns the simulation, its clock and every connection.
 
-State is touched by this loop only, so nothing needs a lock. Pictures are rendered in one worker thread, from a camera pose
-fixed when the request came, while the clock and all other requests go on. A move's reply is sent when the move ends.
+State is touched by this loop only, so nothing needs a lock. Pictures are rendered in one worker thread, from a camera
+pose fixed when the request came, while the clock and all other requests go on. A move's reply is sent when it ends.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import signal
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,26 @@ from navisplit.sim.simulation import Simulation
 
 METHOD_MODULES = (methods_world, methods_vehicle, methods_flight, methods_camera)  # importing them fills the table
 SLOW_NOTICE_S = 1.0  # lost wall time after which the operator is told, once
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; ``port`` 0 takes a free one. Raises SimulatorError when the port is taken.
+
+    Opened before the world is built: a busy port is told at once, and an early client waits instead of failing.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(64)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise SimulatorError(
+                f"port {port} is in use on {host}: is another simulator running? Stop it, or choose --port."
+            ) from None
+        raise SimulatorError(f"cannot listen on {host}:{port} ({error}). Choose another --port.") from None
+    return listener
 
 
 class Connection(asyncio.Protocol):
@@ -94,15 +115,16 @@ class Server:
     def __init__(
         self,
         simulation: Simulation,
+        listener: socket.socket,
         *,
-        host: str = "127.0.0.1",
-        port: int = 41451,
         clock_speed: float = 1.0,
         notify: Callable[[str], None] = print,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``port`` 0 takes a free one; ``notify`` gets one-line messages; ``clock`` is the wall clock that paces."""
-        self.host, self.port = host, port
+        """``listener`` from ``listen``; ``notify`` gets one-line messages; ``clock`` is the wall clock that paces."""
+        self.simulation = simulation
+        self.host, self.port = listener.getsockname()[:2]
+        self._listener = listener
         self.notify = notify
         self.connections: set[Connection] = set()
         self._clock = clock
@@ -115,24 +137,23 @@ class Server:
         self._told_slow = False
 
     async def run(self, ready: Callable[[Server], None]) -> None:
-        """Listen, call ``ready`` and serve until ``stop`` or SIGINT/SIGTERM. Raises SimulatorError for a busy port."""
+        """Serve the listener, call ``ready``, and go on until ``stop`` or SIGINT/SIGTERM."""
         self._loop = loop = asyncio.get_running_loop()
-        try:
-            listener = await loop.create_server(lambda: Connection(self), self.host, self.port)
-        except OSError as error:
-            raise self._cannot_listen(error) from None
-        self.port = listener.sockets[0].getsockname()[1]
+        server = await loop.create_server(lambda: Connection(self), sock=self._listener)
         self._install_signals(loop)
         ticking = loop.create_task(self._tick())
+        ticking.add_done_callback(lambda _: self.stop())  # without a clock there is no simulator
         ready(self)
         try:
             await self._stop.wait()
         finally:
-            listener.close()
+            server.close()
             for connection in list(self.connections):
                 connection.close()
-            ticking.cancel()
             self._worker.shutdown(wait=True, cancel_futures=True)
+            ticking.cancel()
+        if ticking.done() and not ticking.cancelled():
+            ticking.result()
 
     def stop(self) -> None:
         """End ``run``; callable from the loop's thread."""
@@ -190,13 +211,6 @@ class Server:
                 loop.add_signal_handler(number, self.stop)
             except (NotImplementedError, RuntimeError, ValueError):  # not the main thread, or not a Unix
                 return
-
-    def _cannot_listen(self, error: OSError) -> SimulatorError:
-        if error.errno == errno.EADDRINUSE:
-            return SimulatorError(
-                f"port {self.port} is in use on {self.host}: another simulator is running? Stop it, or choose --port."
-            )
-        return SimulatorError(f"cannot listen on {self.host}:{self.port}: {error.strerror}. Choose another --port.")
 
 
 def _error_of(method: str, count: int, error: Exception | None) -> str | None:

@@ -1,4 +1,4 @@
-"""AirSim's structs as the maps it sends (complete, in its order). NED world relative to the vehicle's start, FRD body."""
+"""AirSim's structs as the maps it sends, complete. NED world relative to the vehicle's start, FRD body."""
 
 from __future__ import annotations
 

@@ -14,8 +14,11 @@ import numpy as np
 
 from navisplit.frames import Quaternion, Vector
 from navisplit.sim.autopilot import Kinematics
-from navisplit.sim.commands import YawMode
+from navisplit.sim.commands import FOREVER_S, YawMode
 from navisplit.sim.geodesy import GeoPoint
+
+
+MAX_NUMBER = 1e30  # of any coordinate, speed or gain
 
 
 class RpcFault(Exception):
@@ -71,7 +74,7 @@ METHODS: dict[str, Method] = {}
 
 
 def rpc(signature: str = "", *, name: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a handler. ``signature`` is ``"name:kind name:kind ..."``; a kind in brackets is an array, ``?`` optional."""
+    """Register a handler. ``signature``: ``"name:kind name:kind"``; a kind in brackets is an array, ``?`` optional."""
 
     def register(handler: Callable[..., Any]) -> Callable[..., Any]:
         method = name or handler.__name__
@@ -117,9 +120,16 @@ def convert(kind: str, value: Any, name: str = "argument") -> Any:
             raise BadCast
         return [convert(kind[1:-1], item, name) for item in value]
     result = _CONVERTERS[kind](value)
-    if kind == "float" and math.isnan(result):
-        raise HandlerError(f"{name} must be a number, got NaN")
-    return result
+    return _bounded(name, result) if kind == "float" else result
+
+
+def _bounded(name: str, value: float) -> float:
+    """Finite: a NaN would poison the flight for good. Only a time may be infinite."""
+    if name in ("timeout_sec", "duration") and value == math.inf:
+        return FOREVER_S
+    if not math.isfinite(value) or (abs(value) > MAX_NUMBER and name not in ("timeout_sec", "duration")):
+        raise HandlerError(f"{name} must be a finite number, got {value:g}")
+    return value
 
 
 def _bool(value: Any) -> bool:

@@ -30,7 +30,9 @@ def visual_mesh(world: World, visual: Visual) -> Mesh:
     """The visual's triangles in the frame of its model (scale and pose applied)."""
     if isinstance(visual.geometry, MeshInstance):
         if visual.geometry.mesh not in world.meshes:
-            raise WorldError(f"World '{world.name}', visual '{visual.name}': there is no mesh '{visual.geometry.mesh}'.")
+            raise WorldError(
+                f"World '{world.name}', visual '{visual.name}': there is no mesh '{visual.geometry.mesh}'."
+            )
         mesh, scale = world.meshes[visual.geometry.mesh], np.asarray(visual.geometry.scale, np.float64)
     else:
         mesh, scale = primitive_mesh(visual.geometry), np.ones(3)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from navisplit.sim.scene import Material, PlayerStart
 from navisplit.sim.worlds import species
 from navisplit.sim.worlds.description import Visual, World
 from navisplit.sim.worlds.materials import textured
 from navisplit.sim.worlds.meshes import Rng
-from navisplit.sim.worlds.parts import HORIZON_M, WorldParts, instance, rising_horizon, stand
+from navisplit.sim.worlds.parts import HORIZON_M, WorldParts, add_far_trees, instance, rising_horizon, stand
 from navisplit.sim.worlds.placement import Occupancy, scatter
 from navisplit.sim.worlds.registry import family, random_light
 from navisplit.sim.worlds.terrain import Terrain, grid_lines, hills, noise
@@ -20,8 +21,19 @@ CLEARING_M = 4.0
 MIN_TRUNK_SPACING_M = 2.2
 """Between trunk axes: a drone of radius 0.3 m passes with 0.7 m to spare on each side of two thick trunks."""
 
-_CROWN_OF = {"broadleaf": "leaves", "birch": "birch_leaves", "conifer": "needles", "sapling": "young_leaves"}
-_WOOD_OF = {"broadleaf": "bark", "birch": "birch_bark", "conifer": "conifer_bark", "dead": "dead_wood", "sapling": "bark"}
+_CROWNS_OF = {
+    "broadleaf": ("leaves", "leaves_b"),
+    "birch": ("birch_leaves", "leaves_b"),
+    "conifer": ("needles", "needles_b"),
+    "sapling": ("young_leaves", "leaves"),
+}
+_WOOD_OF = {
+    "broadleaf": "bark",
+    "birch": "birch_bark",
+    "conifer": "conifer_bark",
+    "dead": "dead_wood",
+    "sapling": "bark",
+}
 
 
 @family("forest")
@@ -33,7 +45,7 @@ def forest(
     relief_m: float = 4.0,
     size_m: float = 160.0,
 ) -> World:
-    """A wood of about 290 trees on 160 x 160 m; ``density`` and ``undergrowth`` multiply the numbers of plants."""
+    """A wood of about 340 trees on 160 x 160 m; ``density`` and ``undergrowth`` multiply the numbers of plants."""
     rng = np.random.default_rng([seed, 0xF0])
     half = size_m / 2
     area = (size_m / 160.0) ** 2
@@ -42,8 +54,9 @@ def forest(
     _add_ground(parts, terrain, half, rng, seed, undergrowth)
     taken = Occupancy()
     taken.add(0.0, 0.0, CLEARING_M)
-    _add_trees(parts, terrain, taken, half, round(290 * density * area), rng, seed)
+    _add_trees(parts, terrain, taken, half, round(340 * density * area), rng, seed)
     _add_undergrowth(parts, terrain, taken, half, undergrowth * area, rng)
+    add_far_trees(parts, terrain, half, 130, "conifer_bark", "needles", rng)
     return World(
         f"forest_{seed}",
         tuple(parts.models),
@@ -60,17 +73,20 @@ def _materials(rng: Rng, seed: int) -> dict[str, Material]:
     leaf = bright * np.array([0.85 + 0.45 * season, 1.05 - 0.1 * season, 0.75])
     ground = rng.uniform(0.85, 1.15) * np.array([1.0, rng.uniform(0.92, 1.05), rng.uniform(0.9, 1.0)])
     made = [
-        textured("forest_floor", "forest_floor", seed, tint=ground, tile_m=5.0, size=512),
-        textured("meadow", "grass", seed, tint=ground, tile_m=4.0, size=512),
+        textured("forest_floor", "forest_floor", seed, tint=ground, tile_m=3.6, size=512),
         textured("canopy", "leaves", seed, tint=leaf * 0.7, tile_m=9.0),
         textured("bark", "bark", seed, tint=rng.uniform(0.8, 1.2), tile_m=1.3),
-        textured("conifer_bark", "bark", seed + 1, tint=np.array([1.15, 0.9, 0.8]) * rng.uniform(0.75, 1.05), tile_m=1.0),
+        textured(
+            "conifer_bark", "bark", seed + 1, tint=np.array([1.15, 0.9, 0.8]) * rng.uniform(0.75, 1.05), tile_m=1.0
+        ),
         textured("birch_bark", "birch_bark", seed, tile_m=1.2),
         textured("dead_wood", "bark", seed + 2, tint=np.array([1.35, 1.3, 1.25]), tile_m=1.5),
         textured("leaves", "leaves", seed, tint=leaf, tile_m=1.4, foliage=True),
+        textured("leaves_b", "leaves", seed + 4, tint=leaf * [1.3, 1.08, 0.7], tile_m=1.4, foliage=True),
         textured("young_leaves", "leaves", seed + 1, tint=leaf * [1.15, 1.2, 0.9], tile_m=1.0, foliage=True),
         textured("birch_leaves", "leaves", seed + 2, tint=leaf * [1.25, 1.15, 0.8], tile_m=1.0, foliage=True),
         textured("needles", "needles", seed, tint=bright * np.array([0.9, 1.0, 0.95]), tile_m=1.2, foliage=True),
+        textured("needles_b", "needles", seed + 1, tint=bright * np.array([1.25, 1.2, 0.8]), tile_m=1.2, foliage=True),
         textured("fern", "leaves", seed + 3, tint=leaf * [0.9, 1.15, 0.7], tile_m=0.8, foliage=True),
         textured("blades", "grass", seed + 1, tint=leaf * 1.1, tile_m=1.0, foliage=True),
         textured("stone", "stone", seed, tile_m=1.6),
@@ -80,28 +96,23 @@ def _materials(rng: Rng, seed: int) -> dict[str, Material]:
 
 def _terrain(half: float, relief_m: float, seed: int) -> Terrain:
     """Relief with its origin at height zero; far away the land rises into wooded hills that close the horizon."""
-    lines = grid_lines(half, 3.0, outer=HORIZON_M)
+    lines = grid_lines(half, 3.5, outer=HORIZON_M)
     x, y = np.meshgrid(lines, lines, indexing="ij")
     z = hills(x, y, relief_m, seed) - hills(0.0, 0.0, relief_m, seed)
     z += rising_horizon(x, y, half, seed)
     return Terrain(lines, lines, z)
 
 
-def _add_ground(
-    parts: WorldParts, terrain: Terrain, half: float, rng: Rng, seed: int, undergrowth: float
-) -> None:
-    """Forest floor with patches of grass, and the hills of the horizon."""
+def _add_ground(parts: WorldParts, terrain: Terrain, half: float, rng: Rng, seed: int, undergrowth: float) -> None:
+    """Forest floor with tufts of grass in the open, and the hills of the horizon."""
     x, y = terrain.centres()
     inside = (np.abs(x) < half + 8) & (np.abs(y) < half + 8)
-    grassy = inside & (0.65 * noise(x / 17, y / 17, seed + 11) + 0.35 * noise(x / 4, y / 4, seed + 12) > 0.56)
-    parts.meshes["ground_floor"] = terrain.mesh(inside & ~grassy)
-    parts.meshes["ground_meadow"] = terrain.mesh(grassy)
+    parts.meshes["ground_floor"] = terrain.mesh(inside)
     parts.meshes["ground_hills"] = terrain.mesh(~inside)
-    tufts = rng.uniform(-half, half, (round(900 * undergrowth * (half / 80) ** 2), 2))
-    patch = noise(tufts[:, 0] / 17, tufts[:, 1] / 17, seed + 11) > 0.42
-    tufts = tufts[patch]
+    tufts = rng.uniform(-half, half, (round(2600 * undergrowth * (half / 80) ** 2), 2))
+    tufts = tufts[noise(tufts[:, 0] / 5, tufts[:, 1] / 5, seed + 11) > 0.58]
     parts.meshes["grass"] = species.grass(np.column_stack([tufts, terrain.height(*tufts.T) - 0.02]), rng)
-    names = {"ground_floor": "forest_floor", "ground_meadow": "meadow", "ground_hills": "canopy", "grass": "blades"}
+    names = {"ground_floor": "forest_floor", "ground_hills": "canopy", "grass": "blades"}
     parts.add("ground", "ground", [Visual(n, instance(n), m) for n, m in names.items() if len(parts.meshes[n].faces)])
 
 
@@ -113,9 +124,12 @@ def _add_trees(
 
     def spacing(x: float, y: float) -> float:
         openness = float(noise(x / 26, y / 26, seed + 21))
-        return MIN_TRUNK_SPACING_M / 2 + 2.3 * max(0.0, openness - 0.3)
+        return MIN_TRUNK_SPACING_M / 2 + 2.0 * max(0.0, openness - 0.4)
 
-    points = scatter(rng, count, half - 1.0, spacing, taken)
+    def wooded(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return rng.uniform(size=x.shape) < np.clip(4.0 * (0.64 - noise(x / 26, y / 26, seed + 21)), 0.06, 1.0)
+
+    points = scatter(rng, count, half - 1.0, spacing, taken, allowed=wooded)
     moisture = noise(points[:, 0] / 35, points[:, 1] / 35, seed + 31)
     for (x, y), wet in zip(points.tolist(), moisture.tolist(), strict=True):
         roll = rng.uniform()
@@ -123,7 +137,7 @@ def _add_trees(
             kind = "dead"
         elif roll < 0.19:
             kind = "sapling"
-        elif wet + rng.normal(0, 0.15) > 0.52:
+        elif wet + rng.normal(0, 0.15) > 0.53:
             kind = "conifer"
         else:
             kind = "birch" if rng.uniform() < 0.28 else "broadleaf"
@@ -131,7 +145,7 @@ def _add_trees(
         scale = float(np.clip(rng.normal(1.0, 0.16), 0.72, 1.06 * 0.35 / radii[variant]))
         visuals = [Visual("wood", instance(f"{variant}_wood", scale), _WOOD_OF[kind])]
         if f"{variant}_crown" in parts.meshes:
-            visuals.append(Visual("crown", instance(f"{variant}_crown", scale), _CROWN_OF[kind]))
+            visuals.append(Visual("crown", instance(f"{variant}_crown", scale), str(rng.choice(_CROWNS_OF[kind]))))
         parts.add("tree", f"tree_{kind}", visuals, stand(terrain, x, y, rng, tilt=0.03))
 
 
@@ -153,7 +167,12 @@ def _add_undergrowth(
 ) -> None:
     """Bushes, ferns, boulders and fallen logs between the trunks."""
     makers = {"bush": species.bush, "fern": species.fern, "rock": species.rock, "log": species.fallen_log}
-    plan = {"log": (14, 1.6, "dead_wood"), "rock": (40, 0.6, "stone"), "bush": (95, 0.7, "leaves"), "fern": (120, 0.3, "fern")}
+    plan = {
+        "log": (14, 1.6, "dead_wood"),
+        "rock": (34, 0.6, "stone"),
+        "bush": (110, 0.7, "leaves"),
+        "fern": (90, 0.3, "fern"),
+    }
     for kind, (count, radius, material) in plan.items():
         for k in range(3):
             parts.meshes[f"{kind}_{k}"] = makers[kind](rng)
@@ -161,4 +180,3 @@ def _add_undergrowth(
             visual = Visual(kind, instance(f"{kind}_{rng.integers(3)}", float(rng.uniform(0.75, 1.3))), material)
             pose = stand(terrain, x, y, rng, tilt=0.08, sink=0.05)
             parts.add("bush" if kind == "fern" else kind, kind, [visual], pose)
-

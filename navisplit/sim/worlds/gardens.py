@@ -53,7 +53,9 @@ class Garden:
     def pose(self, u: float, v: float, turn: float = 0.0) -> Pose:
         """An upright pose on the ground at a point of the lot."""
         x, y = self.lot.at(u, v)
-        return Pose.from_euler((round(x, 3), round(y, 3), round(float(self.terrain.height(x, y)), 3)), yaw=self.lot.yaw + turn)
+        return Pose.from_euler(
+            (round(x, 3), round(y, 3), round(float(self.terrain.height(x, y)), 3)), yaw=self.lot.yaw + turn
+        )
 
     def take(self, u: float, v: float, radius: float) -> bool:
         """Take a disc of the lot for something, if it is free."""
@@ -80,7 +82,7 @@ def furnish(
         paving = _build(garden, footprints, rng)
         _enclose(garden, rng)
     count = 2 if paving else 5
-    _plant(garden, round(count * density + rng.uniform(0, 1)), round(3 * density + rng.uniform(0, 2)), rng)
+    _plant(garden, round(count * density + rng.uniform(0, 1)), round(2 * density + rng.uniform(0, 2)), rng)
     return paving
 
 
@@ -115,7 +117,9 @@ def _build(garden: Garden, footprints: list[tuple[float, float]], rng: Rng) -> l
         k, wall = rng.integers(2), "timber" if rng.uniform() < 0.6 else "siding"
         looks = {"walls": wall, "roof": ROOFS[int(rng.integers(3))], "door": "fence_wood"}
         visuals = [Visual(n, instance(f"shed_{k}_{n}"), m) for n, m in looks.items()]
-        garden.parts.add("house", "shed", visuals, garden.pose(shed_u, shed_v, rng.choice([0.0, np.pi / 2, -np.pi / 2])))
+        garden.parts.add(
+            "house", "shed", visuals, garden.pose(shed_u, shed_v, rng.choice([0.0, np.pi / 2, -np.pi / 2]))
+        )
     return paving
 
 

@@ -27,7 +27,13 @@ class FreeSpace:
 
     @classmethod
     def sample(
-        cls, query: SceneQuery, low: Array, high: Array, step: float, clearance_m: float, wanted: NDArray[np.bool_] | None
+        cls,
+        query: SceneQuery,
+        low: Array,
+        high: Array,
+        step: float,
+        clearance_m: float,
+        wanted: NDArray[np.bool_] | None,
     ) -> FreeSpace:
         """Ask the scene at every point of the box low..high; ``wanted`` (X, Y, Z) leaves points out."""
         shape = grid_shape(low, high, step)
@@ -55,7 +61,9 @@ class FreeSpace:
         """
         if self.clear(start, goal):
             return np.stack([start, goal])
-        ends = [np.clip(np.round((p - self.origin) / self.step), 0, np.array(self.free.shape) - 1) for p in (start, goal)]
+        ends = [
+            np.clip(np.round((p - self.origin) / self.step), 0, np.array(self.free.shape) - 1) for p in (start, goal)
+        ]
         free = self.free.copy()
         heights = self.origin[2] + np.arange(free.shape[2]) * self.step
         free[:, :, (heights < min_z) | (heights > max_z)] = False

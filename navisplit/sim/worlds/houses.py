@@ -85,7 +85,14 @@ def _hip_roof(width: float, depth: float, eaves: float, ridge: float, overhang: 
     x, y = width / 2 + overhang, depth / 2 + overhang
     half_ridge = max(0.3, width / 2 - depth / 2 * 0.8)
     points = np.array(
-        [[-x, -y, eaves], [x, -y, eaves], [x, y, eaves], [-x, y, eaves], [-half_ridge, 0, ridge], [half_ridge, 0, ridge]]
+        [
+            [-x, -y, eaves],
+            [x, -y, eaves],
+            [x, y, eaves],
+            [-x, y, eaves],
+            [-half_ridge, 0, ridge],
+            [half_ridge, 0, ridge],
+        ]
     )
     faces = [[0, 1, 5], [0, 5, 4], [1, 2, 5], [2, 3, 4], [2, 4, 5], [3, 0, 4], [0, 2, 1], [0, 3, 2]]
     return flat(from_triangles(points, np.array(faces)))
@@ -118,4 +125,3 @@ def _pane(x: float, y: float, z: float, size: NDArray[np.float64]) -> Mesh:
 def _porch_posts(door_at: float, depth: float) -> Mesh:
     x = np.array([door_at - 1.3, door_at + 1.3])
     return boxes(np.column_stack([x, np.full(2, -depth / 2 - 1.6), np.full(2, 1.25)]), [0.14, 0.14, 2.9])
-

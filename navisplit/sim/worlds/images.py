@@ -23,7 +23,7 @@ def to_srgb(linear: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def to_linear(srgb: NDArray[np.floating]) -> NDArray[np.float64]:
-    """sRGB in [0, 1] to linear RGB in [0, 1] (IEC 61966-2-1)."""
+    """SRGB in [0, 1] to linear RGB in [0, 1] (IEC 61966-2-1)."""
     value = np.clip(np.asarray(srgb, np.float64), 0.0, 1.0)
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 

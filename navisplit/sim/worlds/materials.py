@@ -32,7 +32,7 @@ def textured(
     foliage: bool = False,
     size: int = TEXTURE_SIZE,
 ) -> Material:
-    """A material from ``navisplit.sim.textures``: kind and seed choose the picture, ``tint`` multiplies it (linear RGB)."""
+    """A material of a procedural texture: kind and seed choose the picture, ``tint`` multiplies it (linear RGB)."""
     albedo = _texture(kind, seed % TEXTURE_SEEDS, size) * np.asarray(tint, np.float32)
     return Material(name, np.clip(albedo, 0.0, 1.0).astype(np.float32), tile_m, foliage)
 

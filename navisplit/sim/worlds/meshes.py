@@ -109,7 +109,7 @@ def icosphere(subdivisions: int) -> tuple[NDArray[np.float64], NDArray[np.int32]
 
 
 def lump(radii: ArrayLike, roughness: float, rng: Rng, subdivisions: int = 0, centre: ArrayLike = (0, 0, 0)) -> Mesh:
-    """An uneven ellipsoid with smooth normals: stone, bush, crown. ``roughness`` is the relative spread of its radius."""
+    """An uneven ellipsoid with smooth normals: stone, bush, crown. ``roughness``: relative spread of its radius."""
     unit, faces = icosphere(subdivisions)
     wave = rng.normal(size=(3, 3)) * 1.7
     bumps = np.sin(unit @ wave.T + rng.uniform(0, 6.28, 3)).mean(axis=1) + rng.normal(0, 0.45, len(unit))
@@ -118,25 +118,27 @@ def lump(radii: ArrayLike, roughness: float, rng: Rng, subdivisions: int = 0, ce
 
 
 def leaves(centres: NDArray[np.float64], outward: NDArray[np.float64], size: ArrayLike, rng: Rng) -> Mesh:
-    """A pointed leaf (two triangles) at every centre (N, 3), lit as part of a crown whose surface faces ``outward``.
+    """A ragged leaf card (two triangles) at every centre (N, 3), lit as part of a crown that faces ``outward`` there.
 
-    ``size`` (m, scalar or (N,)) is half the length of a leaf.
+    ``size`` (m, scalar or (N,)) is half the length of a card. Cards lie loosely along the crown's surface.
     """
     count = len(centres)
     size = np.broadcast_to(np.asarray(size, np.float64), (count,))[:, None]
-    along = _unit(rng.normal(size=(count, 3)) + [0, 0, -0.4])
-    across = _unit(np.cross(along, outward + 0.6 * rng.normal(size=(count, 3))))
+    along = _unit(np.cross(_unit(outward + 0.45 * rng.normal(size=(count, 3))), rng.normal(size=(count, 3))))
+    across = _unit(np.cross(along, outward + 0.55 * rng.normal(size=(count, 3))))
+    width = size * rng.uniform(0.45, 0.8, (count, 1))
+    skew = size * rng.uniform(-0.5, 0.5, (count, 2))
     corners = np.stack(
         [
             centres - along * size,
-            centres + across * size * 0.55,
+            centres + across * width + along * skew[:, :1],
             centres + along * size,
-            centres - across * size * 0.55,
+            centres - across * width + along * skew[:, 1:],
         ],
         axis=1,
     )
     mesh = quads(corners)
-    return Mesh(mesh.vertices, mesh.faces, np.repeat(_unit(outward), 4, axis=0).astype(np.float32), mesh.uv)
+    return Mesh(mesh.vertices, mesh.faces, np.repeat(_unit(outward), 4, axis=0).astype(np.float32))
 
 
 def skirt(bottom: float, top: float, radius: float, points: int, jag: float, rng: Rng, droop: float = 0.0) -> Mesh:

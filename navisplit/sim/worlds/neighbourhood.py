@@ -10,11 +10,12 @@ from navisplit.sim.worlds import houses, species, street
 from navisplit.sim.worlds.description import Pose, Visual, World
 from navisplit.sim.worlds.gardens import EDGE_M, HOUSE_DESIGNS, STREET_HALF_M, Lot, add_car, furnish
 from navisplit.sim.worlds.meshes import Rng, merge
-from navisplit.sim.worlds.parts import HORIZON_M, WorldParts, instance, rising_horizon
+from navisplit.sim.worlds.parts import HORIZON_M, WorldParts, add_far_trees, instance, rising_horizon
 from navisplit.sim.worlds.placement import Occupancy
 from navisplit.sim.worlds.registry import family, random_light
 from navisplit.sim.worlds.suburb_materials import suburb_materials
 from navisplit.sim.worlds.terrain import Terrain, grid_lines, hills
+
 
 @family("neighbourhood")
 def neighbourhood(
@@ -24,7 +25,7 @@ def neighbourhood(
     relief_m: float = 2.5,
     size_m: float = 160.0,
 ) -> World:
-    """About 46 houses on 160 x 160 m; ``density`` multiplies the numbers of garden plants, cars and street furniture."""
+    """About 45 houses on 160 x 160 m; ``density`` multiplies the numbers of plants, cars and street furniture."""
     rng = np.random.default_rng([seed, 0x4B])
     half = size_m / 2
     parts = WorldParts()
@@ -40,10 +41,9 @@ def neighbourhood(
     _add_street_furniture(parts, terrain, streets, half, density, rng)
     _add_wires(parts, terrain, streets, half, rng)
     _add_ground(parts, terrain, streets, half, pavings, rng)
+    add_far_trees(parts, terrain, half, 110, "bark", "needles", rng)
     start = PlayerStart((0.0, 0.0, float(terrain.height(0.0, 0.0))), 0.0)
-    return World(
-        f"neighbourhood_{seed}", tuple(parts.models), parts.meshes, parts.materials, random_light(rng), start
-    )
+    return World(f"neighbourhood_{seed}", tuple(parts.models), parts.meshes, parts.materials, random_light(rng), start)
 
 
 def _street_lines(half: float, rng: Rng) -> NDArray[np.float64]:
@@ -187,9 +187,7 @@ def _add_street_furniture(
                 parts.add("pole", "lamp", [Visual("metal", instance("lamp_0_metal"), "dark_metal")], pose)
 
 
-def _add_wires(
-    parts: WorldParts, terrain: Terrain, streets: list[NDArray[np.float64]], half: float, rng: Rng
-) -> None:
+def _add_wires(parts: WorldParts, terrain: Terrain, streets: list[NDArray[np.float64]], half: float, rng: Rng) -> None:
     """Poles along the outermost east-west streets, with three wires from each to the next."""
     for line in {float(streets[1][0]), float(streets[1][-1])}:
         y = line + (EDGE_M - 0.4) * (1 if line < 0 else -1)

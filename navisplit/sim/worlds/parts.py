@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from navisplit.sim.scene import Material
 from navisplit.sim.worlds.description import Mesh, MeshInstance, Model, Pose, Visual, class_instance_id
 from navisplit.sim.worlds.meshes import Rng
+from navisplit.sim.worlds.species import far_tree
 from navisplit.sim.worlds.terrain import Terrain, noise
 
 HORIZON_M = (8.0, 20.0, 40.0, 75.0, 130.0)
@@ -48,7 +49,27 @@ def stand(terrain: Terrain, x: float, y: float, rng: Rng, tilt: float = 0.0, sin
     """A pose on the ground, turned at random and tilted a little (standard deviation ``tilt``, radians)."""
     z = float(terrain.height(x, y)) - sink
     roll, pitch = np.clip(rng.normal(0, tilt, 2), -2 * tilt, 2 * tilt) if tilt else (0.0, 0.0)
-    return Pose.from_euler((round(x, 3), round(y, 3), round(z, 3)), float(roll), float(pitch), rng.uniform(0, 2 * np.pi))
+    return Pose.from_euler(
+        (round(x, 3), round(y, 3), round(z, 3)), float(roll), float(pitch), rng.uniform(0, 2 * np.pi)
+    )
+
+
+def add_far_trees(
+    parts: WorldParts, terrain: Terrain, half: float, count: int, wood: str, crown: str, rng: Rng
+) -> None:
+    """Woods on the hills around a world, as one object outside of where anybody flies."""
+    for k in range(3):
+        tree = far_tree(rng)
+        parts.meshes[f"far_{k}_wood"], parts.meshes[f"far_{k}_crown"] = tree.wood, tree.crown
+    visuals = []
+    while len(visuals) < 2 * count:
+        x, y = rng.uniform(-half - 45, half + 45, 2)
+        if max(abs(x), abs(y)) < half + 7:
+            continue
+        pose, k, size = stand(terrain, x, y, rng), rng.integers(3), float(rng.uniform(0.7, 1.2))
+        for part, material in (("wood", wood), ("crown", crown)):
+            visuals.append(Visual(f"{part}_{len(visuals)}", instance(f"far_{k}_{part}", size), material, pose))
+    parts.add("tree", "far_trees", visuals)
 
 
 def rising_horizon(x: ArrayLike, y: ArrayLike, half: float, seed: int) -> NDArray[np.float64]:

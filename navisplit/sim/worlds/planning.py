@@ -32,7 +32,7 @@ class RouteRules:
     headroom_m: float = 6.0  # airspace above the higher end's ground
     floor_m: float = 0.3  # airspace's lower limit, above the lowest ground on the way
     margin_m: float = 4.0  # between the ends and the border of the world
-    largest_half_m: float = 90.0  # of a world wider than this, only the middle is used
+    largest_half_m: float = 80.0  # of a world wider than this, only the middle is used
     free_share: float = 0.25  # at most this share of routes can be flown straight
     yaw_noise: float = np.radians(20.0)
 
@@ -69,8 +69,8 @@ def plan_routes(
         routes.append(Route(len(routes), start, yaw, goal, length, min_z, max_z))
     if len(routes) < n:
         raise RouteError(
-            f"World '{scene.name}': found {len(routes)} of {n} routes of {rules.distance_m[0]:g}-{rules.distance_m[1]:g} m "
-            "with free ends. Ask for fewer, or make the world larger or less dense."
+            f"World '{scene.name}': found {len(routes)} of {n} routes with free ends "
+            f"{rules.distance_m[0]:g}-{rules.distance_m[1]:g} m apart. Ask for fewer, or make the world larger or less dense."
         )
     return routes
 

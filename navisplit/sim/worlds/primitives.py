@@ -1,4 +1,4 @@
-"""Triangles of SDF's simple shapes, in their own frame: what ``<box>``, ``<cylinder>``, ``<sphere>``, ``<plane>`` mean."""
+"""Triangles of SDF's simple shapes, in their own frame: ``<box>``, ``<cylinder>``, ``<sphere>``, ``<plane>``."""
 
 from __future__ import annotations
 

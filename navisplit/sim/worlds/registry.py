@@ -53,7 +53,7 @@ def generate(family: str, seed: int, **options: Any) -> World:
 
 
 def random_light(rng: np.random.Generator) -> Light:
-    """Time of day and weather: a low sun is golden, thick clouds soften it, fog comes and goes (our choice of ranges)."""
+    """Time of day and weather: a low sun is golden, thick clouds soften it, fog comes and goes (our ranges)."""
     elevation = np.radians(rng.uniform(18, 68))
     azimuth = rng.uniform(0, 2 * np.pi)
     cloud = float(rng.uniform(0.0, 0.95))
@@ -63,7 +63,7 @@ def random_light(rng: np.random.Generator) -> Light:
         sun_direction=tuple(round(float(v), 6) for v in direction),
         sun_intensity=round(float(rng.uniform(0.85, 1.15) * (1.0 - 0.35 * cloud)), 4),
         ambient=round(float(rng.uniform(0.85, 1.15)), 4),
-        fog_density=round(float(np.exp(rng.uniform(np.log(0.0015), np.log(0.012)))), 6),
+        fog_density=round(float(np.exp(rng.uniform(np.log(0.0015), np.log(0.008)))), 6),
         cloud_cover=round(cloud, 4),
         warmth=round(float(np.clip(0.9 * low_sun - 0.25 + rng.normal(0, 0.15), -0.4, 0.8)), 4),
     )

@@ -46,7 +46,7 @@ class Route:
 def read_routes(path: str | Path) -> list[Route]:
     """Routes of a CSV file, in its order.
 
-    Raises RouteError naming file, line and column: missing or unknown columns, wrong numbers, duplicate ids, empty file.
+    Raises RouteError naming file, line and column: missing or unknown columns, wrong numbers, duplicate ids, no route.
     """
     path = Path(path)
     try:
@@ -168,4 +168,3 @@ def _route_of(path: Path, line: int, row: dict[str, str | None]) -> Route:
         low,
         high,
     )
-

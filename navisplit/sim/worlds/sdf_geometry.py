@@ -111,7 +111,9 @@ class Library:
         wanted = shape.findtext("submesh/name")
         if wanted is not None:
             if wanted.strip() not in parts:
-                raise WorldError(f"{where}/submesh: {path} has no mesh '{wanted.strip()}'.{nearest_name(wanted, parts)}")
+                raise WorldError(
+                    f"{where}/submesh: {path} has no mesh '{wanted.strip()}'.{nearest_name(wanted, parts)}"
+                )
             parts = {wanted.strip(): parts[wanted.strip()]}
         centre = (shape.findtext("submesh/center") or "").strip() in {"true", "1"}
         found: list[tuple[Geometry, Material | None]] = []
@@ -137,7 +139,9 @@ def find_file(uri: str, folder: Path, where: str) -> Path:
         extra = os.environ.get("GZ_SIM_RESOURCE_PATH", "").split(os.pathsep)
         roots = [folder, folder.parent, folder / "models", folder.parent / "models", *(Path(p) for p in extra if p)]
     elif scheme not in {"", "file"}:
-        raise WorldError(f"{where}: '{uri}' is on the network; expected a file. Download it and name it relative to the world.")
+        raise WorldError(
+            f"{where}: '{uri}' is on the network; expected a file. Download it and name it relative to the world."
+        )
     for root in roots:
         if rest and (root / rest).exists():
             return (root / rest).resolve()

@@ -12,7 +12,7 @@ from navisplit.frames import yaw_of
 from navisplit.sim.scene import Light, PlayerStart
 from navisplit.sim.worlds.build import is_ground
 from navisplit.sim.worlds.description import GROUND_ID, Model, Visual, World, named_id
-from navisplit.sim.worlds.sdf_frames import Scope, child_numbers, model_scope, read_pose, world_scope
+from navisplit.sim.worlds.sdf_frames import Scope, child_numbers, read_pose, world_scope
 from navisplit.sim.worlds.sdf_geometry import Library, find_file, warn
 from navisplit.sim.worlds.sdf_writer import DEFAULT_AMBIENT
 
@@ -172,7 +172,10 @@ def _light(world: ET.Element, where: str) -> Light:
     suns = [light for light in world.findall("light") if light.get("type") == "directional"]
     for light in world.findall("light"):
         if light not in suns[:1]:
-            warn(f"{where}/light[{light.get('name', '')}]", "only one directional light is supported; this one is left out.")
+            warn(
+                f"{where}/light[{light.get('name', '')}]",
+                "only one directional light is supported; this one is left out.",
+            )
     direction, intensity, warmth = default.sun_direction, default.sun_intensity, default.warmth
     if suns:
         direction, intensity, warmth = _sun(suns[0], f"{where}/light[{suns[0].get('name', '')}]")

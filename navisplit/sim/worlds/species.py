@@ -33,22 +33,22 @@ def broadleaf(rng: Rng, size: float = 1.0) -> Tree:
     height, radius = rng.uniform(6.5, 9.0) * size, rng.uniform(0.17, 0.33) * size
     fork = height * rng.uniform(0.42, 0.55)
     path, radii = _trunk(rng, fork, radius, radius * 0.62, points=4, bend=0.03 * height)
-    wood, clusters = [tube(path, radii, 7)], []
-    count = int(rng.integers(4, 6))
+    wood, clusters = [tube(path, radii, 6)], []
+    count = int(rng.integers(3, 5))
     for k in range(count):
         yaw = 2 * np.pi * (k + rng.uniform(-0.25, 0.25)) / count
-        reach, rise = rng.uniform(0.16, 0.27) * height, rng.uniform(0.18, 0.42) * height
+        reach, rise = rng.uniform(0.13, 0.22) * height, rng.uniform(0.14, 0.36) * height
         tip = path[-1] + [reach * np.cos(yaw), reach * np.sin(yaw), rise]
-        wood.append(_branch(path[-1] - [0, 0, 0.2], tip, radius * 0.42, sag=-0.12))
-        clusters.append((tip, rng.uniform(0.15, 0.2) * height))
-    clusters.append((path[-1] + [0, 0, 0.45 * height], 0.17 * height))
-    for _ in range(int(rng.integers(1, 3))):  # low branches: obstacles at the height of flight
+        wood.append(_branch(path[-1] - [0, 0, 0.2], tip, radius * 0.42, sag=-0.12, sides=3))
+        clusters.append((tip, rng.uniform(0.15, 0.21) * height))
+    clusters.append((path[-1] + [0, 0, 0.4 * height], 0.2 * height))
+    for _ in range(int(rng.integers(1, 4))):  # low branches: obstacles at the height of flight
         start = _point_on(path, rng.uniform(0.45, 0.85))
         yaw, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.9, 1.9)
         tip = start + [reach * np.cos(yaw), reach * np.sin(yaw), rng.uniform(-0.1, 0.6)]
         wood.append(_branch(start, tip, radius * 0.22, sag=0.1, sides=3))
         clusters.append((tip, rng.uniform(0.3, 0.55)))
-    return Tree(merge(wood), _crown(rng, clusters, density=0.9), radius)
+    return Tree(merge(wood), _crown(rng, clusters), radius)
 
 
 def birch(rng: Rng, size: float = 1.0) -> Tree:
@@ -56,35 +56,32 @@ def birch(rng: Rng, size: float = 1.0) -> Tree:
     height, radius = rng.uniform(8.0, 11.0) * size, rng.uniform(0.1, 0.16) * size
     path, radii = _trunk(rng, height, radius, 0.02, points=6, bend=0.035 * height)
     wood, clusters = [tube(path, radii, 6)], []
-    for level in np.linspace(0.3, 0.92, int(rng.integers(6, 9))):
+    for level in np.linspace(0.32, 0.9, int(rng.integers(6, 8))):
         start, yaw = _point_on(path, level), rng.uniform(0, 2 * np.pi)
-        reach = rng.uniform(0.6, 1.5) * (1.15 - level)
-        tip = start + [reach * np.cos(yaw), reach * np.sin(yaw), rng.uniform(0.3, 0.9)]
+        reach = rng.uniform(0.5, 1.2) * (1.2 - level)
+        tip = start + [reach * np.cos(yaw), reach * np.sin(yaw), rng.uniform(0.2, 0.7)]
         wood.append(_branch(start, tip, radius * 0.25, sag=0.05, sides=3, points=2))
-        clusters.append((tip, rng.uniform(0.42, 0.8) * (1.25 - 0.5 * level)))
-    clusters.append((path[-1], 0.5))
-    return Tree(merge(wood), _crown(rng, clusters, density=1.3, leaf=0.13), radius)
+        clusters.append((tip, rng.uniform(0.6, 0.9) * (1.3 - 0.6 * level)))
+    clusters.append((path[-1], 0.55))
+    return Tree(merge(wood), _crown(rng, clusters), radius)
 
 
 def conifer(rng: Rng, size: float = 1.0) -> Tree:
-    """Spruce: a straight trunk with layers of drooping needles, dead twigs under them."""
+    """Spruce: a straight trunk with whorls of drooping boughs, dead twigs under them."""
     height, radius = rng.uniform(8.0, 12.0) * size, rng.uniform(0.13, 0.24) * size
     path, radii = _trunk(rng, height * 0.96, radius, 0.03, points=3, bend=0.01 * height)
     wood, layers = [tube(path, radii, 6)], []
     bottom = rng.uniform(0.1, 0.24) * height
-    count = int(rng.integers(6, 8))
-    width = rng.uniform(0.17, 0.23) * height
+    width = rng.uniform(0.19, 0.25) * height
+    for share in (0.1, 0.45):  # dark cores, which make the tree dense near its trunk
+        low = bottom + (height - bottom) * share
+        layers.append(skirt(low, min(low + 0.6 * height, height), 0.36 * width * (1.05 - share), 5, 0.2, rng))
+    count = int(rng.integers(9, 11))
     for k in range(count):
-        share = k / count
-        low = bottom + (height - bottom) * share * 0.93
-        thick = (height - bottom) / count * 1.75
-        reach = width * (1 - share) ** 0.85 + 0.12
-        layer = skirt(low, min(low + thick, height), reach, 7, 0.42, rng, droop=0.12 * reach)
-        layers.append(moved(layer, [*_point_on(path, min(low / height, 1.0))[:2], 0.0]))
-    needles = np.concatenate([layer.vertices[:-1] for layer in layers]).astype(np.float64)
-    chosen = needles[rng.choice(len(needles), 34, replace=False)]
-    outward = chosen * [1, 1, 0] + [0, 0, 0.3]
-    layers.append(leaves(chosen, outward, rng.uniform(0.12, 0.28, len(chosen)), rng))
+        share = (k + rng.uniform(-0.2, 0.2)) / count
+        centre = _point_on(path, (bottom + (height - bottom) * max(share, 0.0) * 0.97) / height)
+        layers.append(_boughs(rng, centre, width * (1 - share) ** 0.8 + 0.15, 7 if share < 0.6 else 5))
+    layers.append(skirt(0.88 * height, 1.02 * height, 0.03 * height, 3, 0.1, rng))
     for _ in range(3):
         start, yaw = _point_on(path, rng.uniform(0.12, 0.25)), rng.uniform(0, 2 * np.pi)
         tip = start + [rng.uniform(0.5, 1.2) * np.cos(yaw), rng.uniform(0.5, 1.2) * np.sin(yaw), -0.1]
@@ -105,22 +102,30 @@ def dead_tree(rng: Rng, size: float = 1.0) -> Tree:
     return Tree(merge(wood), None, radius)
 
 
+def far_tree(rng: Rng) -> Tree:
+    """A conifer of few triangles, for the hills of the horizon."""
+    height = rng.uniform(9.0, 14.0)
+    cuts = np.linspace(0.08, 0.7, 3) * height
+    layers = [skirt(low, min(low + 0.5 * height, height), 0.2 * height - 0.2 * low, 5, 0.35, rng) for low in cuts]
+    return Tree(tube([[0, 0, -1.0], [0, 0, 0.3 * height]], [0.2, 0.15], 4), merge(layers), 0.2)
+
+
 def sapling(rng: Rng, size: float = 1.0) -> Tree:
     """A young tree whose whole crown is at the height of flight (1-4 m)."""
     height, radius = rng.uniform(2.6, 4.2) * size, rng.uniform(0.035, 0.07)
     path, radii = _trunk(rng, height, radius, 0.012, points=4, bend=0.06 * height)
     clusters = [(_point_on(path, f) + rng.normal(0, 0.22, 3), rng.uniform(0.3, 0.55)) for f in (0.45, 0.62, 0.8, 0.97)]
-    return Tree(tube(path, radii, 5), _crown(rng, clusters, density=1.3, leaf=0.12), radius)
+    return Tree(tube(path, radii, 5), _crown(rng, clusters), radius)
 
 
 def bush(rng: Rng, size: float = 1.0) -> Mesh:
     """A shrub 0.8-1.8 m high, of a few lumps under loose leaves."""
     height = rng.uniform(0.8, 1.7) * size
     clusters = []
-    for _ in range(3):
+    for _ in range(2):
         offset = rng.normal(0, 0.28, 2) * height
-        clusters.append((np.array([*offset, height * rng.uniform(0.35, 0.6)]), height * rng.uniform(0.38, 0.5)))
-    return _crown(rng, clusters, density=1.0, leaf=0.12)
+        clusters.append((np.array([*offset, height * rng.uniform(0.25, 0.5)]), height * rng.uniform(0.4, 0.52)))
+    return _crown(rng, clusters, 0.75, core_from=0.0)
 
 
 def fern(rng: Rng) -> Mesh:
@@ -135,20 +140,19 @@ def fern(rng: Rng) -> Mesh:
         left, right = spine + np.outer(width, [0, 1, 0.1]), spine - np.outer(width, [0, 1, -0.1])
         rows = np.concatenate([left, right])
         faces = [[i, 4 + i, 5 + i] for i in range(3)] + [[i, 5 + i, 1 + i] for i in range(3)]
-        sheet = Mesh(
-            rows.astype(np.float32), np.asarray(faces, np.int32), np.tile(np.float32([0.0, 0.0, 1.0]), (8, 1))
-        )
+        sheet = Mesh(rows.astype(np.float32), np.asarray(faces, np.int32), np.tile(np.float32([0.0, 0.0, 1.0]), (8, 1)))
         fronds.append(moved(sheet, (0, 0, 0), yaw))
     return merge(fronds)
 
 
-def grass(points: NDArray[np.float64], rng: Rng, height: tuple[float, float] = (0.12, 0.38)) -> Mesh:
+def grass(points: NDArray[np.float64], rng: Rng, height: tuple[float, float] = (0.15, 0.55)) -> Mesh:
     """Tufts of three blades at ground points (N, 3), as one mesh."""
-    count = len(points)
-    roots = np.repeat(points, 3, axis=0) + np.concatenate([rng.normal(0, 0.07, (count * 3, 2)), np.zeros((count * 3, 1))], 1)
-    yaw, tall = rng.uniform(0, np.pi, count * 3), rng.uniform(*height, count * 3)
-    side = np.stack([np.cos(yaw), np.sin(yaw), 0 * yaw], 1) * 0.045
-    tip = roots + np.stack([rng.normal(0, 0.3, count * 3) * tall, rng.normal(0, 0.3, count * 3) * tall, tall], 1)
+    count = 3 * len(points)
+    offset = np.column_stack([rng.normal(0, 0.09, (count, 2)), np.zeros(count)])
+    roots = np.repeat(points, 3, axis=0) + offset
+    yaw, tall = rng.uniform(0, np.pi, count), rng.uniform(*height, count)
+    side = np.stack([np.cos(yaw), np.sin(yaw), 0 * yaw], 1) * 0.07
+    tip = roots + np.stack([rng.normal(0, 0.35, count) * tall, rng.normal(0, 0.35, count) * tall, tall], 1)
     vertices = np.stack([roots - side, roots + side, tip], 1).reshape(-1, 3)
     normals = np.tile(np.float32([0.0, 0.0, 1.0]), (len(vertices), 1))  # lit as the ground they grow on
     return Mesh(vertices.astype(np.float32), np.arange(len(vertices), dtype=np.int32).reshape(-1, 3), normals)
@@ -211,15 +215,37 @@ def _point_on(path: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     return path[i] + (place - i) * (path[i + 1] - path[i])
 
 
-def _crown(rng: Rng, clusters: list[tuple[NDArray, float]], density: float, leaf: float = 0.2) -> Mesh:
-    """Lumps of foliage at (centre, radius), each under loose leaves; ``density`` scales their number."""
+def _boughs(rng: Rng, centre: NDArray, reach: float, count: int) -> Mesh:
+    """A whorl of conifer branches: drooping cards folded along their spines."""
+    yaw = 2 * np.pi * (np.arange(count) + rng.uniform(0, 1) + rng.uniform(-0.25, 0.25, count)) / count
+    radial, side = np.stack([np.cos(yaw), np.sin(yaw), 0 * yaw], 1), np.stack([-np.sin(yaw), np.cos(yaw), 0 * yaw], 1)
+    length = (reach * rng.uniform(0.75, 1.15, count))[:, None]
+    root = centre + [0, 0, 0.28] * length
+    tip = root + radial * length + [0, 0, -0.45] * length * rng.uniform(0.6, 1.2, (count, 1))
+    middle = root + (tip - root) * rng.uniform(0.5, 0.7, (count, 1)) + [0, 0, -0.12] * length
+    half = 0.3 * length + 0.06
+    points = np.stack([root, middle - side * half, tip, middle + side * half], axis=1).reshape(-1, 3)
+    first = np.arange(count)[:, None] * 4
+    faces = np.concatenate([first + [0, 1, 2], first + [0, 2, 3]], axis=1).reshape(-1, 3).astype(np.int32)
+    outward = np.repeat(radial + [0, 0, 0.8], 4, axis=0)
+    normals = outward / np.linalg.norm(outward, axis=1, keepdims=True)
+    return Mesh(points.astype(np.float32), faces, normals.astype(np.float32))
+
+
+def _crown(rng: Rng, clusters: list[tuple[NDArray, float]], density: float = 1.0, core_from: float = 0.75) -> Mesh:
+    """Clusters of foliage at (centre, radius): a shell of ragged cards, around a dark core from a radius on (m).
+
+    Smaller ones are all cards, so that a branch looks like a branch and not like a ball on a stick.
+    """
     parts = []
     for centre, radius in clusters:
-        parts.append(lump([radius, radius, radius * 0.78], 0.2, rng, centre=centre))
-        count = max(4, int(density * 9 * radius**0.8 + 3))
+        large = radius > core_from
+        if large:
+            parts.append(lump(np.array([1, 1, 0.75]) * radius * 0.85, 0.12, rng, centre=centre))
+        count = max(7, int(density * (7 * radius + 8 if large else 6 * radius + 7)))
         direction = rng.normal(size=(count, 3))
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-        spread = radius * rng.uniform(0.85, 1.35, (count, 1)) * [1, 1, 0.8]
-        size = leaf * (0.6 + 0.5 * radius) * rng.uniform(0.7, 1.5, count)
-        parts.append(leaves(np.asarray(centre) + direction * spread, direction, size, rng))
+        depth = rng.uniform(0.75, 1.1, (count, 1)) if large else rng.uniform(0.3, 1.15, (count, 1))
+        size = (0.24 + 0.24 * radius) * rng.uniform(0.7, 1.35, count)
+        parts.append(leaves(np.asarray(centre) + direction * depth * radius * [1, 1, 0.75], direction, size, rng))
     return merge(parts)

@@ -44,7 +44,12 @@ def _loft(x: NDArray[np.float64], z: NDArray[np.float64], half: NDArray[np.float
     faces = []
     for i in range(count):
         j = (i + 1) % count
-        faces += [[i, j, count + j], [i, count + j, count + i], [j, i, 2 * count], [count + i, count + j, 2 * count + 1]]
+        faces += [
+            [i, j, count + j],
+            [i, count + j, count + i],
+            [j, i, 2 * count],
+            [count + i, count + j, 2 * count + 1],
+        ]
     return flat(from_triangles(points, np.array(faces)))
 
 
@@ -57,7 +62,12 @@ def _car_glass(x: NDArray[np.float64], z: NDArray[np.float64], half: NDArray[np.
         px, pz = x[i] + share * (x[j] - x[i]), z[i] + share * (z[j] - z[i])
         width = 0.88 * (half[i] + share * (half[j] - half[i]))
         lift = np.array([0.02 * sign, 0.0, 0.02])
-        pane = [[px[1], -width[1], pz[1]], [px[1], width[1], pz[1]], [px[0], width[0], pz[0]], [px[0], -width[0], pz[0]]]
+        pane = [
+            [px[1], -width[1], pz[1]],
+            [px[1], width[1], pz[1]],
+            [px[0], width[0], pz[0]],
+            [px[0], -width[0], pz[0]],
+        ]
         panes.append((np.array(pane) + lift)[:: int(sign)])
     low, high = 0.69 * tall, 0.93 * tall
     front, back = x[top + 1] + 0.25 * (x[top + 2] - x[top + 1]), x[top] + 0.25 * (x[top - 1] - x[top])
@@ -169,4 +179,3 @@ def ribbon(terrain: Terrain, start: ArrayLike, end: ArrayLike, width: float, lif
 def planter(rng: Rng) -> Mesh:
     """A low ornamental shrub."""
     return moved(lump(rng.uniform(0.35, 0.6, 3), 0.15, rng, subdivisions=1), (0, 0, 0.35))
-

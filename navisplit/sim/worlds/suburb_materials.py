@@ -27,7 +27,7 @@ _PLASTER_COLOURS = ((205, 160, 110), (170, 185, 190), (190, 140, 120), (175, 185
 def suburb_materials(rng: Rng, seed: int) -> dict[str, Material]:
     """All materials of one neighbourhood; colours of plaster, lawn and leaves differ from seed to seed."""
     made = [*_paving(rng, seed), *_building(rng, seed), *_plants(rng, seed)]
-    made += [coloured(name, "metal_painted", srgb(*rgb), seed, tile_m=3.0) for name, rgb in _PAINT_COLOURS.items()]
+    made += [plain_material(name, srgb(*rgb)) for name, rgb in _PAINT_COLOURS.items()]
     made += [plain_material("glass", srgb(52, 64, 76)), plain_material("rubber", srgb(34, 34, 36))]
     return {m.name: m for m in made}
 
@@ -38,7 +38,9 @@ def _paving(rng: Rng, seed: int) -> list[Material]:
     return [
         textured("asphalt", "asphalt", seed, tint=rng.uniform(0.8, 1.2), tile_m=5.0, size=512),
         textured("pavement", "concrete", seed, tint=rng.uniform(0.75, 1.0), tile_m=4.0),
-        textured("drive", str(rng.choice(["gravel", "concrete", "stone"])), seed + 1, tint=rng.uniform(0.7, 1.0), tile_m=3.0),
+        textured(
+            "drive", str(rng.choice(["gravel", "concrete", "stone"])), seed + 1, tint=rng.uniform(0.7, 1.0), tile_m=3.0
+        ),
         textured("lawn", "grass", seed, tint=lawn, tile_m=4.0, size=512),
         textured("blades", "grass", seed + 1, tint=lawn * 1.1, tile_m=1.0, foliage=True),
     ]
@@ -52,7 +54,7 @@ def _building(rng: Rng, seed: int) -> list[Material]:
         textured("plaster_white", "plaster", seed, tint=rng.uniform(0.95, 1.2), tile_m=4.0),
         coloured("plaster_cream", "plaster", srgb(*_PLASTER_COLOURS[first]), seed + 1, tile_m=4.0),
         coloured("plaster_colour", "plaster", srgb(*_PLASTER_COLOURS[second]), seed + 2, tile_m=4.0),
-        coloured("siding", "wood", srgb(*rng.integers(130, 215, 3)), seed, tile_m=2.0),
+        coloured("siding", "wood", srgb(*(rng.integers(150, 215) + rng.integers(-18, 19, 3))), seed, tile_m=2.0),
         textured("tiles_red", "roof_tiles", seed, tile_m=3.0),
         coloured("tiles_brown", "roof_tiles", srgb(96, 70, 54), seed + 1, tile_m=3.0),
         coloured("tiles_grey", "roof_tiles", srgb(92, 94, 98), seed + 2, tile_m=3.0),

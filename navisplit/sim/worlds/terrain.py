@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 def noise(x: ArrayLike, y: ArrayLike, seed: int) -> Array:
-    """Value noise in [0, 1) with features of size 1, different for every seed, the same everywhere for the same seed."""
+    """Value noise in [0, 1) with features of size 1; every seed gives another field, always the same one."""
     x, y = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
     ix, iy = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
     fx, fy = x - ix, y - iy
@@ -84,8 +84,7 @@ class Terrain:
 
 
 def grid_lines(half: float, step: float, *, outer: tuple[float, ...] = ()) -> Array:
-    """Lines from -half to half about ``step`` apart, and further ``outer`` ones (distances beyond half) on both sides."""
+    """Lines from -half to half about ``step`` apart, and ``outer`` ones (distances beyond half) on both sides."""
     inside = np.linspace(-half, half, max(2, round(2 * half / step) + 1))
     beyond = half + np.asarray(outer, np.float64)
     return np.concatenate([-beyond[::-1], inside, beyond])
-

@@ -1,0 +1,73 @@
+"""Install AirSim's Python client: ``python -m navisplit.airsim.install`` or ``navisplit install-airsim``.
+
+Its source distribution imports numpy and msgpackrpc while it is built, and pins packages that break msgpack >= 1. So
+it is built without isolation and dependencies, with an empty ``msgpackrpc`` on the path; at run time our transport
+stands in.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from navisplit.errors import SimulatorError
+
+VERSION = "1.8.1"
+BUILD_NEEDS = ("setuptools", "wheel", "numpy", "msgpack")
+
+
+def installed_version() -> str | None:
+    """The client's version in this environment, None when there is none."""
+    try:
+        return importlib.metadata.version("airsim")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def install(say: Callable[[str], None] = print) -> None:
+    """Install the client unless it is there. Raises SimulatorError with pip's own words."""
+    found = installed_version()
+    if found == VERSION:
+        say(f"airsim {VERSION} is installed")
+        return
+    say(f"installing airsim {VERSION} ...")
+    missing = [name for name in BUILD_NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        _pip(["install", *missing], {})
+    with tempfile.TemporaryDirectory(prefix="navisplit-airsim-") as folder:
+        stub = Path(folder) / "msgpackrpc"
+        stub.mkdir()
+        (stub / "__init__.py").write_text("")
+        path = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH", ""))))
+        _pip(["install", "--no-deps", "--no-build-isolation", f"airsim=={VERSION}"], {"PYTHONPATH": path})
+    importlib.invalidate_caches()
+    say(f"airsim {VERSION} installed")
+
+
+def _pip(arguments: list[str], environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        words = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        raise SimulatorError(f"pip could not install airsim {VERSION}. Check the network and pip's words:\n{words}")
+
+
+def main() -> int:
+    """Run as a module."""
+    try:
+        install()
+    except SimulatorError as error:
+        print(f"navisplit: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

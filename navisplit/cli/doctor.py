@@ -1,0 +1,130 @@
+"""``navisplit doctor``: what is there, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from navisplit.cli.checks import CURES, check_package, check_port_free
+from navisplit.errors import NaviSplitError
+
+PORT = 41451
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    found: str
+    needed: bool = True  # a flight cannot do without it
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``doctor``."""
+    app.command()(doctor)
+
+
+def doctor(
+    port: Annotated[int, typer.Option(help="Port of the simulator to try.")] = PORT,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check this installation: Python, torch, ROS 2, the AirSim client, branch sets, worlds, the port.
+
+    Exit code 0 when a flight can start, 1 when something that it needs is missing.
+    """
+    checks = examine(port)
+    if json_output:
+        import json
+        from dataclasses import asdict
+
+        print(json.dumps([asdict(check) for check in checks], indent=1))
+    else:
+        _print(checks)
+    raise typer.Exit(0 if all(check.ok for check in checks if check.needed) else 1)
+
+
+def examine(port: int) -> list[Check]:
+    """Look at everything; nothing is started or changed."""
+    return [
+        _try("python", lambda: f"{platform.python_version()} on {platform.machine()}"),
+        _try("torch", _torch),
+        _try("rclpy", lambda: _packaged("rclpy", "ROS distribution's" if "ROS_DISTRO" in os.environ else "wheels'")),
+        _try("airsim", lambda: _packaged("airsim", "")),
+        _try("worlds", _worlds),
+        _try("branch sets", _branch_sets),
+        _try(f"port {port}", lambda: _port(port), needed=False),
+        _try("ros2 launch", _ros2, needed=False),
+    ]
+
+
+def _try(name: str, look: Callable[[], str], *, needed: bool = True) -> Check:
+    try:
+        return Check(name, True, look(), needed)
+    except (NaviSplitError, ImportError) as error:
+        return Check(name, False, str(error), needed)
+
+
+def _torch() -> str:
+    import torch
+
+    where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    return f"{torch.__version__} on the {where}"
+
+
+def _packaged(name: str, whose: str) -> str:
+    if name in CURES:
+        check_package(name)
+    try:
+        return f"{importlib.metadata.version(name)} {whose}".strip()
+    except importlib.metadata.PackageNotFoundError:
+        return f"found {whose}".strip()
+
+
+def _worlds() -> str:
+    from navisplit.sim.worlds import world_names
+
+    names = world_names()
+    if not names:
+        raise NaviSplitError("There is none. Make one with `navisplit world forest --seed 1 --out F.sdf`.")
+    return ", ".join(names)
+
+
+def _branch_sets() -> str:
+    from navisplit.nets.branch_set import branch_set_names, load_branch_set
+
+    names = branch_set_names()
+    if not names:
+        raise NaviSplitError("There is none. Train one with `navisplit train depth`.")
+    return ", ".join(f"{name} ({', '.join(b.name for b in load_branch_set(name).branches)})" for name in names)
+
+
+def _port(port: int) -> str:
+    check_port_free(port)
+    return "free"
+
+
+def _ros2() -> str:
+    path = shutil.which("ros2")
+    if path is None:
+        raise NaviSplitError("ROS 2's command line is not installed; `navisplit fly` does not need it.")
+    return path
+
+
+def _print(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for check in checks:
+        mark = "[green]ok[/]" if check.ok else "[red]missing[/]" if check.needed else "[yellow]note[/]"
+        table.add_row(mark, check.name, check.found)
+    Console(highlight=False).print(table)

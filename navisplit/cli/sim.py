@@ -1,0 +1,124 @@
+"""``navisplit sim``: the simulator as an AirSim server; ``navisplit install-airsim``: AirSim's Python client."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from navisplit.sim.rpc.server import Server
+    from navisplit.sim.settings import Settings
+    from navisplit.sim.simulation import Simulation
+
+HOST = "127.0.0.1"
+STATUS_PERIOD_S = 1.0
+WORTH_TELLING_S = 5.0  # a preparation longer than this was mostly compiling
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("sim")(sim)
+    app.command("install-airsim")(install_airsim)
+
+
+def sim(
+    world: Annotated[str, typer.Option(help="A world that ships (forest, ...) or an SDF file.")] = "forest",
+    settings: Annotated[str | None, typer.Option(help="AirSim's settings.json: a path, or JSON text.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port, 0 for a free one. [default: 41451]")] = None,
+    headless: Annotated[bool, typer.Option(help="No status line on the terminal.")] = False,
+) -> None:
+    """Simulate a quadrotor and its cameras, and answer AirSim's API until Ctrl-C or SIGTERM."""
+    import signal
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server takes over both signals
+    try:
+        _serve(world, settings, port, status=not headless and sys.stdout.isatty())
+    except KeyboardInterrupt:
+        pass
+    _say("stopped")
+
+
+def install_airsim() -> None:
+    """Install AirSim's Python client 1.8.1 into this environment."""
+    from navisplit.airsim.install import install
+
+    install(_say)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _serve(world: str, settings_argument: str | None, port: int | None, *, status: bool) -> None:
+    import asyncio
+
+    from navisplit.sim.rpc.server import Server, listen
+    from navisplit.sim.settings import load_settings
+
+    settings = load_settings(settings_argument, (Path.cwd(), Path.home() / "Documents" / "AirSim"))
+    for warning in settings.warnings:
+        _say(f"settings: {warning}")
+    started = time.monotonic()
+    with listen(HOST, settings.port if port is None else port) as listener:
+        simulation = _prepare(world, settings)
+        took_s = time.monotonic() - started
+
+        def ready(server: Server) -> None:
+            names = ", ".join(vehicle.name for vehicle in simulation.vehicles)
+            _say(
+                f"ready on {server.host}:{server.port} (world {simulation.scene.name}, vehicle {names}, {took_s:.1f} s)"
+            )
+
+        async def run() -> None:
+            server = Server(simulation, listener, clock_speed=settings.clock_speed, notify=_say)
+            showing = asyncio.create_task(_show_status(server)) if status else None
+            await server.run(ready)
+            if showing is not None:
+                showing.cancel()
+
+        asyncio.run(run())
+
+
+def _prepare(world: str, settings: Settings) -> Simulation:
+    """Build the world and run everything once, so that nothing is compiled in flight."""
+    from navisplit.sim.worlds import load_scene
+
+    _say(f"building world {world} ...")
+    scene = load_scene(world)
+    _say("preparing flight and camera (the first start on a machine compiles them, about a minute) ...")
+    from navisplit.sim.renderer import RayCaster
+    from navisplit.sim.simulation import Simulation
+
+    started = time.monotonic()
+    renderer = RayCaster(scene)
+    rehearsal = Simulation(scene, renderer=renderer, settings=settings)
+    rehearsal.vehicle().takeoff()
+    rehearsal.advance(0.5)
+    rehearsal.capture()
+    took_s = time.monotonic() - started
+    if took_s > WORTH_TELLING_S:
+        _say(f"prepared in {took_s:.0f} s; the next start is faster")
+    return Simulation(scene, renderer=renderer, settings=settings, start_ns=time.time_ns())
+
+
+async def _show_status(server: Server) -> None:
+    """A line that is overwritten every second: simulated time, speed, vehicle, clients."""
+    import asyncio
+
+    simulation = server.simulation
+    first_ns = last_ns = simulation.clock_ns
+    while True:
+        await asyncio.sleep(STATUS_PERIOD_S)
+        speed = (simulation.clock_ns - last_ns) / 1e9 / STATUS_PERIOD_S
+        last_ns = simulation.clock_ns
+        x, y, z = simulation.vehicle().position
+        print(
+            f"\rt {(last_ns - first_ns) / 1e9:8.1f} s  x{speed:4.2f}  {simulation.vehicle().name} at "
+            f"({x:.1f}, {y:.1f}, {z:.1f}) m  clients {len(server.connections)}   ",
+            end="",
+            flush=True,
+        )

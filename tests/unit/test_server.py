@@ -1,0 +1,159 @@
+"""What the edge server promises: named refusals, no queue, one session a drone, one answer a frame."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from navisplit import wire
+from navisplit.config import CameraConfig
+from navisplit.edge import server as edge
+from navisplit.edge.policies import Decision
+from navisplit.edge.server import EdgeServer
+from navisplit.errors import PacketError
+from navisplit.frames import VelocityCommand
+
+MODEL = 0xC0FFEE
+MS = 1_000_000
+STATE = wire.VehicleState(np.zeros(3), np.array([0, 0, 0, 1.0]), np.array([1.0, 0, 0]), np.array([30.0, 0, 2]))
+
+
+class Source:
+    """Depth as far as slices arrived; slice b'bad' is damaged."""
+
+    def __init__(self):
+        self.seen = []
+
+    def decode(self, branch_id, codec_id, shape, slices):
+        if b"bad" in slices:
+            raise PacketError("damaged")
+        self.seen.append(list(slices))
+        return slices, None
+
+    def infer(self, branch_id, symbols, mask):
+        return SimpleNamespace(depth=np.full((72, 128), 9.0, np.float32), spread=None)
+
+
+class Pilot:
+    def __init__(self):
+        self.calls, self.resets = [], 0
+
+    def act(self, image, view, state, stamp_ns):
+        self.calls.append((image, view, state, stamp_ns))
+        return Decision(VelocityCommand(np.array([len(self.calls), 0.5, 0.0]), 0.25), 7.5, 0.8)
+
+    def reset(self):
+        self.resets += 1
+
+
+def packet(sequence=0, index=0, count=1, payload=b"abc", **changes):
+    fields = dict(
+        model_hash=MODEL, branch=2, codec=1, sequence=sequence, stamp_ns=1000 + sequence, slice_index=index,
+        slice_count=count, shape=(4, 18, 32), state=STATE, payload=payload,
+    )  # fmt: skip
+    return wire.encode(wire.FeaturePacket(**{**fields, **changes}))
+
+
+@pytest.fixture
+def server():
+    return EdgeServer(Source(), Pilot, CameraConfig(), MODEL)
+
+
+def test_a_complete_frame_is_answered_at_once_with_its_own_stamp(server):
+    assert server.receive(packet(5, 0, 2, b"x"), 0) is None
+    reply = server.receive(packet(5, 1, 2, b"y"), MS)
+    answer = wire.decode(reply.answer)
+    assert (answer.sequence, answer.stamp_ns, answer.branch, answer.received_slices) == (5, 1005, 2, 2)
+    assert answer.command.velocity == pytest.approx([1, 0.5, 0]) and answer.command.yaw_rate == pytest.approx(0.25)
+    assert answer.clearance_m == pytest.approx(7.5) and answer.confidence == pytest.approx(0.8, abs=0.01)
+    assert server.depth_source.seen == [[b"x", b"y"]]
+
+
+def test_the_policy_sees_only_what_the_packet_carries(server):
+    server.receive(packet(), 0)
+    image, view, state, stamp = server.session().policy.calls[0]
+    assert image.depth.shape == (72, 128) and view.offset_x_m == CameraConfig().offset_x_m
+    assert state.goal == pytest.approx([30, 0, 2]) and stamp == 1000
+
+
+def test_slices_may_come_in_any_order_and_twice(server):
+    assert server.receive(packet(0, 2, 3, b"c"), 0) is None
+    assert server.receive(packet(0, 2, 3, b"c"), 0) is None
+    assert server.receive(packet(0, 0, 3, b"a"), 0) is None
+    assert server.receive(packet(0, 1, 3, b"b"), 0) is not None
+    assert server.depth_source.seen == [[b"a", b"b", b"c"]]
+
+
+def test_a_frame_with_lost_slices_is_answered_after_30_ms(server):
+    server.receive(packet(0, 1, 3), 0)
+    assert server.poll(29 * MS) == [] and server.due_ns() == 30 * MS
+    (reply,) = server.poll(30 * MS)
+    assert reply.packet.received_slices == 1
+    assert server.depth_source.seen == [[None, b"abc", None]]
+    assert server.poll(60 * MS) == [] and server.due_ns() is None
+
+
+def test_a_newer_frame_replaces_an_unfinished_one_and_older_slices_are_dropped(server):
+    server.receive(packet(0, 0, 2), 0)
+    assert server.receive(packet(1, 0, 1), 5 * MS).packet.sequence == 1
+    assert server.receive(packet(0, 1, 2), 6 * MS) is None
+    assert server.receive(packet(1, 0, 1), 7 * MS) is None  # answered already
+    assert server.refused == {"OldFrame": 2}
+    assert server.poll(100 * MS) == []
+
+
+@pytest.mark.parametrize(
+    "data, name",
+    [
+        (b"", "Truncated"),
+        (b"\x00" * 80, "BadMagic"),
+        (packet(model_hash=1), "WrongModel"),
+        (wire.encode(wire.AnswerPacket(MODEL, 0, 0, VelocityCommand.zero(), 1.0, 1.0, 0, 1)), "NotFeatures"),
+        (packet()[:-1] + b"\x00", "BadChecksum"),
+        (packet(payload=b"bad"), "PacketError"),
+    ],
+)
+def test_a_refused_packet_is_counted_by_the_name_of_its_error(server, data, name):
+    assert server.receive(data, 0) is None
+    assert server.refused == {name: 1}
+    assert server.receive(packet(1), MS) is not None  # and the next one is served
+
+
+def test_slices_that_disagree_on_the_frame_are_refused(server):
+    server.receive(packet(0, 0, 2), 0)
+    assert server.receive(packet(0, 1, 2, branch=3), 0) is None
+    assert server.receive(packet(0, 1, 3), 0) is None
+    assert server.refused == {"InconsistentSlices": 2}
+    assert server.receive(packet(0, 1, 2), 0) is not None
+
+
+def test_drones_do_not_share_anything(server):
+    assert server.receive(packet(7), 0, "a") is not None
+    assert server.receive(packet(0), 0, "b") is not None
+    assert server.session("a").policy is not server.session("b").policy
+    assert server.receive(packet(0), 0, "a") is None
+
+
+def test_a_drone_that_starts_again_is_heard_after_a_second(server):
+    server.receive(packet(900), 0)
+    assert server.receive(packet(0), 500 * MS) is None
+    assert server.receive(packet(1), 1100 * MS) is not None  # refused packets do not keep the old flight alive
+    assert server.session().policy.resets == 1
+
+
+def test_the_number_of_sessions_is_bounded(server):
+    for i in range(edge.MAX_SESSIONS + 10):
+        server.receive(packet(), 0, str(i))
+    assert len(server._sessions) == edge.MAX_SESSIONS
+
+
+def test_with_a_key_unsigned_packets_are_refused_and_answers_are_signed():
+    key = bytes(range(32))
+    server = EdgeServer(Source(), Pilot, CameraConfig(), MODEL, key=key)
+    assert server.receive(packet(), 0) is None and server.refused == {"BadTag": 1}
+    signed = wire.encode(dataclasses.replace(wire.decode(packet())), key)
+    reply = server.receive(signed, 0)
+    assert wire.decode(reply.answer, key).sequence == 0
