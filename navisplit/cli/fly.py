@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 HELP = {argument.name: argument.description[0].upper() + argument.description[1:] + "." for argument in ARGUMENTS}
-INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+INTERRUPTED = 1
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +51,7 @@ def fly(
 
     Starts the simulator (unless --airsim names a running one), the vehicle's nodes and the edge server's node, and
     ends when the mission does; Ctrl-C ends the flight early and still writes the report. Exit code 0: the flight was
-    flown and reported, whatever its outcome; 1: it could not be flown; 2: wrong usage; 130: interrupted.
+    flown and reported, whatever its outcome; 1: it could not be flown, or was interrupted; 2: wrong usage.
     """
     options = locals()
     given = {name: as_argument(options[name]) for name in HELP if options[name] is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +34,7 @@ def world(
     options = _options(option or [])
     if density is not None:
         options["density"] = density
-    described = generate(family, seed, **options)
+    described = dataclasses.replace(generate(family, seed, **options), name=out.stem)
     triangles = _write(described, out, routes, seed)
     typer.echo(f"{out}: {len(described.models)} objects, {triangles} triangles, {routes} routes")
 

@@ -17,6 +17,9 @@ from navisplit.frames import Vector
 
 COARSEN = 2
 FAR = np.float32(1e6)
+BUCKET_M = 0.3
+BEHIND_M = 6.0  # of cost to go beyond the vehicle's: as far back as a primitive may lead
+BEYOND = 1.1  # metres of way per metre of straight distance outside of the map
 
 
 @dataclass(frozen=True)
@@ -107,73 +110,91 @@ def _prices(  # noqa: ANN202
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _push(keys, ids, size, key, cell):  # noqa: ANN001, ANN202
-    n = size
-    while n > 0 and keys[(n - 1) >> 1] > key:
-        keys[n], ids[n] = keys[(n - 1) >> 1], ids[(n - 1) >> 1]
-        n = (n - 1) >> 1
-    keys[n], ids[n] = key, cell
-    return size + 1
+def _push(queue, heads, used, base, key, node):  # noqa: ANN001, ANN202
+    """Put a node into the bucket of its key; a full pool drops it, which only costs exactness."""
+    nodes, keys, following = queue
+    if used < len(nodes):
+        bucket = min(int((key - base) / BUCKET_M), len(heads) - 1)
+        nodes[used], keys[used], following[used] = node, key, heads[bucket]
+        heads[bucket] = used
+        used += 1
+    return used
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _pop(keys, ids, size):  # noqa: ANN001, ANN202
-    size -= 1
-    key, cell = keys[size], ids[size]
-    n = 0
-    while 2 * n + 1 < size:
-        child = 2 * n + 1
-        if child + 1 < size and keys[child + 1] < keys[child]:
-            child += 1
-        if keys[child] >= key:
-            break
-        keys[n], ids[n] = keys[child], ids[child]
-        n = child
-    keys[n], ids[n] = key, cell
-    return size
+def _is_seed(i, j, k, shape, goal, inside):  # noqa: ANN001, ANN202
+    """Whether the wavefront starts at a cell: around the goal, or on the lateral border when the goal is beyond it."""
+    if inside:
+        return (i + 0.5 - goal[0]) ** 2 + (j + 0.5 - goal[1]) ** 2 + (k + 0.5 - goal[2]) ** 2 <= 4.0
+    return i == 0 or j == 0 or i == shape[0] - 1 or j == shape[1] - 1
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _flood(price, origin, cell, goal, position):  # noqa: ANN001, ANN202
-    """Dijkstra over 26 neighbours; stops a few metres after the vehicle's cell is settled."""
+    """Dijkstra over 26 neighbours with a bucket queue (Dial 1969); stops a few metres after the vehicle is reached.
+
+    Works on a grid with a border of one cell that nothing enters, so that neighbours are plain offsets.
+    """
     nx, ny, nz = price.shape
-    cost = np.full((nx, ny, nz), FAR, np.float32)
-    keys, ids = np.empty(16 * price.size, np.float32), np.empty(16 * price.size, np.int32)
-    size = 0
+    sy, sx = nz + 2, (nz + 2) * (ny + 2)
+    padded = np.full((nx + 2) * sx, 1000.0 * FAR, np.float32)  # half the price of a metre
+    cost = np.full((nx + 2) * sx, FAR, np.float32)
     g = (goal - origin) / cell
     g[2] = min(max(g[2], 0.5), nz - 0.5)
     inside = 0 <= g[0] < nx and 0 <= g[1] < ny
+    base = FAR
     for i in range(nx):
         for j in range(ny):
-            border = i == 0 or j == 0 or i == nx - 1 or j == ny - 1
-            if (inside and (i + 0.5 - g[0]) ** 2 + (j + 0.5 - g[1]) ** 2 > 4.0) or (not inside and not border):
-                continue
             for k in range(nz):
-                d = np.sqrt((i + 0.5 - g[0]) ** 2 + (j + 0.5 - g[1]) ** 2 + (k + 0.5 - g[2]) ** 2)
-                if inside and d > 2.0:
-                    continue
-                cost[i, j, k] = d * cell * (1.0 if inside else 1.1)
-                size = _push(keys, ids, size, cost[i, j, k], (i * ny + j) * nz + k)
-    home = ((int((position[0] - origin[0]) / cell) * ny) + int((position[1] - origin[1]) / cell)) * nz
-    home += min(max(int((position[2] - origin[2]) / cell), 0), nz - 1)
-    limit = FAR
-    while size > 0 and keys[0] < limit:
-        key, here = keys[0], ids[0]
-        size = _pop(keys, ids, size)
-        i, j, k = here // (ny * nz), (here // nz) % ny, here % nz
-        if key > cost[i, j, k]:
+                node = (i + 1) * sx + (j + 1) * sy + k + 1
+                padded[node] = 0.5 * price[i, j, k]
+                if _is_seed(i, j, k, price.shape, g, inside):
+                    d = np.sqrt((i + 0.5 - g[0]) ** 2 + (j + 0.5 - g[1]) ** 2 + (k + 0.5 - g[2]) ** 2)
+                    cost[node] = d * cell * (1.0 if inside else BEYOND)
+                    base = min(base, cost[node])
+    heads = np.full(4096, -1, np.int32)
+    pool = 12 * price.size
+    queue = (np.empty(pool, np.int32), np.empty(pool, np.float32), np.empty(pool, np.int32))
+    used = 0
+    for node in range(len(cost)):
+        if cost[node] < FAR:
+            used = _push(queue, heads, used, base, cost[node], node)
+    offsets, lengths = _neighbours(sx, sy, cell)
+    home = (min(max(int((position[0] - origin[0]) / cell), 0), nx - 1) + 1) * sx
+    home += (min(max(int((position[1] - origin[1]) / cell), 0), ny - 1) + 1) * sy
+    home += min(max(int((position[2] - origin[2]) / cell), 0), nz - 1) + 1
+    bucket = 0
+    while bucket < len(heads) and base + bucket * BUCKET_M < cost[home] + BEHIND_M:
+        entry = heads[bucket]
+        if entry < 0:
+            bucket += 1
             continue
-        if here == home:
-            limit = key + 6.0
-        for a in range(max(i - 1, 0), min(i + 2, nx)):
-            for b in range(max(j - 1, 0), min(j + 2, ny)):
-                for c in range(max(k - 1, 0), min(k + 2, nz)):
-                    length = cell * np.sqrt(float((a - i) ** 2 + (b - j) ** 2 + 2.0 * (c - k) ** 2))
-                    value = np.float32(key + length * 0.5 * (price[i, j, k] + price[a, b, c]))
-                    if value < cost[a, b, c] and size < keys.size:
-                        cost[a, b, c] = value
-                        size = _push(keys, ids, size, value, (a * ny + b) * nz + c)
-    return cost
+        heads[bucket] = queue[2][entry]
+        node, key = queue[0][entry], queue[1][entry]
+        if key > cost[node]:
+            continue
+        for n in range(26):
+            other = node + offsets[n]
+            value = key + lengths[n] * (padded[node] + padded[other])
+            if value < cost[other]:
+                cost[other] = value
+                used = _push(queue, heads, used, base, value, other)
+    return cost.reshape((nx + 2, ny + 2, nz + 2))[1:-1, 1:-1, 1:-1].copy()
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _neighbours(sx, sy, cell):  # noqa: ANN001, ANN202
+    """Offsets (26,) of the neighbours of a cell and the lengths (26,) m of the way; climbing counts as 1.4 times."""
+    offsets, lengths = np.empty(26, np.int32), np.empty(26, np.float32)
+    n = 0
+    for a in range(-1, 2):
+        for b in range(-1, 2):
+            for c in range(-1, 2):
+                if a != 0 or b != 0 or c != 0:
+                    offsets[n] = a * sx + b * sy + c
+                    lengths[n] = cell * np.sqrt(a * a + b * b + 2.0 * c * c)
+                    n += 1
+    return offsets, lengths
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")

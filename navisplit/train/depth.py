@@ -58,10 +58,11 @@ def stored_settings(run: Path) -> DepthTraining:
 
 
 def _keep_settings(run: Path, settings: DepthTraining) -> None:
-    """Checkpoints only continue under the settings they began with, but for threads and reporting."""
+    """Checkpoints only continue under the settings they began with, but for time, threads and reporting."""
     if (run / SETTINGS_FILE).is_file():
         stored = stored_settings(run)
-        free = ("threads", "checkpoint_s", "report_s", "validation_s", "validation_frames")
+        free = {"teacher_minutes", "student_minutes", "threads"}
+        free |= {"checkpoint_s", "report_s", "validation_s", "validation_frames"}
         changed = [
             f.name
             for f in dataclasses.fields(settings)

@@ -148,7 +148,8 @@ class Trainer:
         restore_module(self.stage.network, groups["network"], self.path)
         restore_module(self.average, groups["average"], self.path)
         restore_optimiser(self.optimiser, groups.get("optimiser", {}))
-        self.step, self.elapsed_s, self.finished = int(meta["step"]), float(meta["elapsed_s"]), bool(meta["finished"])
+        self.step, self.elapsed_s = int(meta["step"]), float(meta["elapsed_s"])
+        self.finished = bool(meta["finished"]) and self.elapsed_s >= self.budget.seconds  # else: given more time
         self.stage.restore(meta["stage"])
         self.log(f"{self.stage.name}: resuming {self.path} at step {self.step}, {self.elapsed_s:.0f} s")
 

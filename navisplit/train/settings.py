@@ -14,10 +14,10 @@ from navisplit.nets.architecture import Architecture, architecture_from_mapping
 
 @dataclass(frozen=True)
 class DepthTraining:
-    """How teacher and student are trained. All values are our choice, tuned for two CPU cores."""
+    """How teacher and student are trained. All values are our choice, tuned for one or two CPU cores."""
 
     teacher_minutes: float = 20.0
-    student_minutes: float = 40.0
+    student_minutes: float = 60.0
     batch_size: int = 24
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
@@ -30,7 +30,7 @@ class DepthTraining:
     erasure_share: float = 0.15  # of samples with a run of channels lost
     rate_gain: float = 0.02  # step of the controller that holds each branch at its target bytes
     seed: int = 0
-    threads: int = 2
+    threads: int = 1
     checkpoint_s: float = 120.0
     report_s: float = 15.0
     validation_s: float = 240.0

@@ -134,7 +134,7 @@ class StudentStage:
         taught = sum(feature_loss(x, target) for x in inputs) / len(inputs)
         total = loss + rate_loss / len(chosen) + settings.distillation_weight * (1.0 - progress) * taught
         rates = "/".join(f"{self.rates[b.name]:.0f}" for b in self.branches)
-        return total, f"depth {float(loss.detach()):.4f} feature {float(taught):.3f} bytes {rates}"
+        return total, f"depth {float(loss.detach()):.4f} feature {float(taught.detach()):.3f} bytes {rates}"
 
     def _through_branch(
         self, features: Tensor, branch: BranchConfig, generator: torch.Generator

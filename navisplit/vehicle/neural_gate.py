@@ -14,11 +14,21 @@ from navisplit.vehicle.gate import SKIP, GateInput
 
 NO_ANSWER_M = 0.0  # clearance to assume before the first answer: nothing is known to be free
 SKIP_MARGIN_S = 0.015  # kept between a skipped frame's answer age and the guard's brake (our choice)
-SAMPLES = ("speed", "climb", "goal_distance", "goal_cos", "goal_sin", "clearance", "confidence", "answer_age", "since_sent")
+SAMPLES = (
+    "speed",
+    "climb",
+    "goal_distance",
+    "goal_cos",
+    "goal_sin",
+    "clearance",
+    "confidence",
+    "answer_age",
+    "since_sent",
+)
 
 
 def gate_features(inputs: GateInput) -> NDArray[np.float32]:
-    """The network's input (9 + D,): ``SAMPLES`` in that order, then the head's summary. Units m, s, rad; far is clipped."""
+    """The network's input (9 + D,): ``SAMPLES`` in that order (m, s, rad), then the head's summary."""
     odometry, answer = inputs.odometry, inputs.answer
     offset = np.asarray(inputs.goal, np.float64) - odometry.position
     bearing = math.atan2(offset[1], offset[0]) - odometry.yaw

@@ -91,8 +91,8 @@ def test_a_flight_to_the_goal_is_a_success_with_a_report(bench, tmp_path):
 
 
 def test_a_flight_over_a_slow_radio_measures_its_latency(bench, tmp_path):
-    _, summary = Flight(bench, tmp_path, radio=Profile("slow", latency_s=0.08)).run()
-    assert summary["latency_ms"]["p50"] > 160.0
+    _, summary = Flight(bench, tmp_path, radio=Profile("slow", latency_s=0.05)).run()
+    assert summary["latency_ms"]["p50"] > 100.0
 
 
 def test_hitting_something_is_a_collision_that_names_it(bench, tmp_path):

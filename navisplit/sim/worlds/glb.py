@@ -1,8 +1,8 @@
 """Meshes and their materials in one GLB file, through trimesh.
 
 Coordinates are written z-up, as they are: gz-common (AssimpLoader) reads glTF vertices without turning them, and so
-do we. What glTF cannot say (triplanar tile size, foliage) travels in each mesh's ``extras``; other programs see ordinary uv
-with a base colour texture.
+do we. What glTF cannot say (triplanar tile size, foliage) travels in each mesh's ``extras``; other programs see
+ordinary uv with a base colour texture.
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ def _gable_roof(width: float, depth: float, eaves: float, ridge: float, overhang
         (ya, za), (yb, zb) = profile[i], profile[(i + 1) % 6]
         sides.append([[-x, ya, za], [-x, yb, zb], [x, yb, zb], [x, ya, za]])
     for end, order in ((x, (0, 1, 4, 5)), (x, (1, 2, 3, 4)), (-x, (5, 4, 1, 0)), (-x, (4, 3, 2, 1))):
-        sides.append([[end, *profile[k]] for k in order][::-1])
-    return quads(np.array(sides)[:, ::-1])
+        sides.append([[end, *profile[k]] for k in order])
+    return quads(np.array(sides))
 
 
 def _hip_roof(width: float, depth: float, eaves: float, ridge: float, overhang: float = 0.45) -> Mesh:

@@ -70,7 +70,7 @@ def plan_routes(
     if len(routes) < n:
         raise RouteError(
             f"World '{scene.name}': found {len(routes)} of {n} routes with free ends "
-            f"{rules.distance_m[0]:g}-{rules.distance_m[1]:g} m apart. Ask for fewer, or make the world larger or less dense."
+            f"{rules.distance_m[0]:g}-{rules.distance_m[1]:g} m apart. Ask for fewer, or make the world larger."
         )
     return routes
 

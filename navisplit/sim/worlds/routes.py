@@ -114,7 +114,7 @@ def check_route(route: Route, query: SceneQuery, clearance_m: float = BODY_RADIU
         if distance[0] < clearance_m:
             what = query.scene.objects[int(index[0])].name
             raise RouteError(
-                f"Route {route.id}: its {name} is {distance[0]:.2f} m from '{what}', expected at least {clearance_m} m. "
+                f"Route {route.id}: its {name} is {distance[0]:.2f} m from '{what}', expected {clearance_m} m or more. "
                 f"Move the {name} or choose another route."
             )
         low = -math.inf if route.min_z is None else route.min_z

@@ -50,7 +50,7 @@ def _loft(x: NDArray[np.float64], z: NDArray[np.float64], half: NDArray[np.float
             [j, i, 2 * count],
             [count + i, count + j, 2 * count + 1],
         ]
-    return flat(from_triangles(points, np.array(faces)))
+    return flat(from_triangles(points, np.array(faces)[:, ::-1]))
 
 
 def _car_glass(x: NDArray[np.float64], z: NDArray[np.float64], half: NDArray[np.float64], tall: float) -> Mesh:

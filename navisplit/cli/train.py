@@ -1,0 +1,77 @@
+"""``navisplit train``: depth networks (``depth``), and branch sets from their checkpoints (``export``)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DataOption = Annotated[Path, typer.Option("--data", help="Data set of `navisplit collect`.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder of the branch set to write, e.g. models/mine.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to the application."""
+    group = typer.Typer(no_args_is_help=True, help="Train networks.")
+    group.command("depth")(depth)
+    group.command("export")(export)
+    app.add_typer(group, name="train")
+
+
+def depth(
+    data: DataOption,
+    out: OutOption,
+    config: Annotated[Path | None, typer.Option("--config", help="Settings, YAML; see config/depth.yaml.")] = None,
+    minutes: Annotated[float | None, typer.Option("--minutes", min=0.01, help="Total time, teacher + student.")] = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Folder of checkpoints; continued if it has any. [runs/train-NAME]")
+    ] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
+) -> None:
+    """Train teacher, trunk, branches and tail; then count tables, test, and write the branch set with its card.
+
+    Interrupt it whenever you like: the same command continues from the last checkpoint.
+    """
+    import dataclasses
+
+    from navisplit.train.depth import train_depth, with_minutes
+    from navisplit.train.export import export as write
+    from navisplit.train.settings import read_training
+
+    settings = with_minutes(read_training(config), minutes)
+    if threads is not None:
+        settings = dataclasses.replace(settings, threads=threads)
+    folder = run or Path("runs") / f"train-{out.name}"
+    log = _timed_log()
+    train_depth(data, folder, settings, log)
+    write(folder, data, out, settings, log)
+
+
+def export(
+    run: Annotated[Path, typer.Option("--run", help="Folder of checkpoints of `navisplit train depth`.")],
+    data: DataOption,
+    out: OutOption,
+) -> None:
+    """Write a branch set from checkpoints as they are, finished or not: tables, test metrics, card."""
+    import torch
+
+    from navisplit.train.depth import stored_settings
+    from navisplit.train.export import export as write
+
+    settings = stored_settings(run)
+    torch.set_num_threads(settings.threads)
+    write(run, data, out, settings, _timed_log())
+
+
+def _timed_log() -> Callable[[str], None]:
+    """Lines with minutes:seconds since now."""
+    start = time.monotonic()
+
+    def log(text: str) -> None:
+        minutes, seconds = divmod(int(time.monotonic() - start), 60)
+        typer.echo(f"{minutes:3d}:{seconds:02d}  {text}")
+
+    return log
