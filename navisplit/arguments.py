@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +75,13 @@ def completed(values: Mapping[str, str], sides: Iterable[Side]) -> dict[str, str
     return {name: str(values.get(name, default)).strip() for name, default in known.items()}
 
 
+def absolute_namespace(text: str) -> str:
+    """``drone_1`` to ``/drone_1``. Raises UsageError where ROS would not take it."""
+    if not re.fullmatch(r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*/?", text, re.ASCII):
+        raise UsageError(f"namespace: expected a name of letters, digits and _, such as drone_1, got '{text}'.")
+    return "/" + text.strip("/")
+
+
 @dataclass(frozen=True)
 class FlightPlan:
     """Where a flight goes and what flies it: the vehicle's arguments, resolved and checked."""
@@ -103,7 +112,7 @@ class FlightPlan:
             "port": port,
             "own_simulator": not given["airsim"],
             "headless": _truth(given, "headless"),
-            "timeout_s": _number(given, "timeout", float) if given["timeout"] else None,
+            "timeout_s": _seconds(given, "timeout") if given["timeout"] else None,
             "seed": _number(given, "seed", int),
             "record": _absolute(given["record"]) if given["record"] else "",
             "out": _absolute(given["out"] or Path("runs", stamp)),
@@ -180,6 +189,13 @@ def _number(given: Mapping[str, str], name: str, kind: type) -> Any:
         raise UsageError(f"{name}: expected {word}, got '{given[name]}'.") from None
 
 
+def _seconds(given: Mapping[str, str], name: str) -> float:
+    value = _number(given, name, float)
+    if not 0 < value < math.inf:
+        raise UsageError(f"{name}: expected seconds > 0, got '{given[name]}'.")
+    return value
+
+
 def _truth(given: Mapping[str, str], name: str) -> bool:
     value = given[name].lower()
     if value not in ("true", "false"):
@@ -192,8 +208,8 @@ def _vector(text: str) -> tuple[float, ...]:
         values = _floats(text.replace(",", " ").split())
     except ValueError:
         values = ()
-    if len(values) != 3:
-        raise UsageError(f"goal: expected three numbers 'X Y Z' (ENU, m), got '{text}'.")
+    if len(values) != 3 or not all(map(math.isfinite, values)):
+        raise UsageError(f"goal: expected three finite numbers 'X Y Z' (ENU, m), got '{text}'.")
     return values
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from navisplit.arguments import FlightPlan, Side, completed, flight_config
+from navisplit.arguments import FlightPlan, Side, absolute_namespace, completed, flight_config
 from navisplit.config import FlightConfig, to_mapping
 from navisplit.errors import UsageError, nearest_name
 
@@ -78,7 +78,7 @@ def flight_graph(values: Mapping[str, str], *, stamp: str, sides: Iterable[Side]
     """
     sides = tuple(sides)
     given = completed(values, sides)
-    namespace = "/" + given["namespace"].strip("/")
+    namespace = absolute_namespace(given["namespace"])
     if Side.VEHICLE not in sides:
         return Graph((_tail(namespace, flight_config(given)),))
     plan = FlightPlan.from_arguments(given, stamp)

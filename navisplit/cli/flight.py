@@ -17,6 +17,7 @@ from navisplit.graph import Graph, NodeSpec
 
 LOG_FORMAT = "[{severity}] {date_time_with_ms} {name}: {message}"
 LOG_LINE = re.compile(r"\[(?P<severity>[A-Z]+)\] \S+ \S+ (?P<name>\S+): (?P<message>.*)")
+SIMULATOR, MISSION = "simulator", "mission_node"
 STATUS_LOGGER = "status"  # last part of the logger's name on which mission_node tells how the flight goes
 HIGHEST_SAFE_DOMAIN = 101  # above it, DDS ports run into Linux's ephemeral ones (ROS 2 documentation, "ROS_DOMAIN_ID")
 REPORT_PATIENCE_S = (20.0, 3.0)  # mission_node writes the report after the first signal
@@ -64,46 +65,58 @@ def run_flight(graph: Graph, out: Path, display: Display) -> bool:
     """
     with ProcessGroup(out / "log", ros_environment(os.environ)) as group, group.interrupts_as_events():
         if graph.simulator is not None:
-            group.start("simulator", [sys.executable, "-m", "navisplit", *graph.simulator.arguments])
-        required = {"simulator"} | {spec.name for spec in graph.nodes if spec.required}
-        for spec in graph.nodes:
+            group.start(SIMULATOR, [sys.executable, "-m", "navisplit", *graph.simulator.arguments])
+        nodes = [
             group.start(spec.name, node_command(spec, write_parameters(spec, out / "parameters")))
-        mission = next(child for child in group.children if child.name == "mission_node")
-        while True:
-            event = group.next_event(0.5)
-            if isinstance(event, Line):
-                show(event, display)
-            elif isinstance(event, Interrupted):
+            for spec in graph.nodes
+        ]
+        required = {SIMULATOR} | {spec.name for spec in graph.nodes if spec.required}
+        try:
+            complete = _watch(group, required, display)
+            if not complete:
                 display.message("Interrupted: ending the flight, writing the report.")
-                break
-            elif isinstance(event, Ended) and event.child.name in required:
-                if event.child is mission and event.exit_code == 0:
-                    return True
-                raise failure(event)
-            elif isinstance(event, Ended):
-                display.message(f"{event.child.name} has ended (exit code {event.exit_code}); see {event.child.log}")
-        group.stop([mission], REPORT_PATIENCE_S)
-        return False
+                group.stop([child for child in nodes if child.name == MISSION], REPORT_PATIENCE_S)
+        finally:
+            group.stop(nodes)  # before the simulator: they talk to it to the last
+        return complete
+
+
+def _watch(group: ProcessGroup, required: set[str], display: Display) -> bool:
+    """Pass on what happens until the mission has ended (True) or the user interrupts it (False)."""
+    while True:
+        event = group.next_event(0.5)
+        if isinstance(event, Line):
+            show(event, display)
+        elif isinstance(event, Interrupted):
+            return False
+        elif isinstance(event, Ended) and event.child.name in required:
+            if event.child.name == MISSION and event.exit_code == 0:
+                return True
+            raise failure(event)
+        elif isinstance(event, Ended):
+            display.message(f"{event.child.name} has ended (exit code {event.exit_code}); see {event.child.log}")
 
 
 def show(line: Line, display: Display) -> None:
-    """Pass on what the mission says, and every node's warnings; the rest stays in the log."""
+    """Pass on what mission and simulator say, and every node's warnings; the rest stays in the log."""
     match = LOG_LINE.fullmatch(line.text)
     if match is None:
+        if line.child.name == SIMULATOR:
+            display.status(f"{SIMULATOR}: {line.text}")
         return
     message = match["message"]
     if match["name"].endswith("." + STATUS_LOGGER):
         display.status(message)
     elif match["severity"] in ("WARN", "ERROR", "FATAL"):
         display.message(f"{line.child.name}: {message}")
-    elif line.child.name == "mission_node":
+    elif line.child.name == MISSION:
         display.message(message)
 
 
 def failure(event: Ended) -> NaviSplitError:
     """The error for a process that ended before the mission did: its own last word, and where to read more."""
     child = event.child
-    kind = UsageError if event.exit_code == 2 else SimulatorError if child.name == "simulator" else NaviSplitError
+    kind = UsageError if event.exit_code == 2 else SimulatorError if child.name == SIMULATOR else NaviSplitError
     ended = f"{child.name} ended before the flight did (exit code {event.exit_code})"
     return kind(f"{ended}: {last_word(child.last_lines)}\nIts log: {child.log}")
 

@@ -77,9 +77,11 @@ def _fly(given: Mapping[str, str], json_output: bool) -> int:
     check_before_flight(graph)
     mission = graph.node("mission_node").parameters
     out = Path(mission["out"])
-    console.print(f"{_aim(mission)}. Logs: {shown(out / 'log')}", markup=False)
+    console.print(f"{_aim(mission)}. Logs: {shown(out / 'log')}", markup=False, soft_wrap=True)
     with console.status("Starting the simulator and the nodes ...") as status:
-        display = Display(lambda text: console.print(text, markup=False), StatusLine(console, status.update))
+        display = Display(
+            lambda text: console.print(text, markup=False, soft_wrap=True), StatusLine(console, status.update)
+        )
         complete = run_flight(graph, out, display)
     if not (out / "summary.json").is_file():
         if not complete:
@@ -114,30 +116,29 @@ class StatusLine:
             self._update(text)
         elif time.monotonic() - self._last_s >= self.PERIOD_S:
             self._last_s = time.monotonic()
-            self._console.print(text, markup=False)
+            self._console.print(text, markup=False, soft_wrap=True)
 
 
 def print_summary(console: Console, out: Path) -> None:
     """The flight in ten lines, from the files of its report."""
-    from rich.table import Table
-
     summary = json.loads((out / "summary.json").read_text())
     with (out / "episodes.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     use = ", ".join(f"{name} {share:.0%}" for name, share in summary["branch_use"].items())
     latency = summary["latency_ms"]
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     detail = f" ({row['detail']})" if row["detail"] else ""
-    table.add_row("outcome", f"{row['outcome']}{detail}")
-    table.add_row("time", f"{float(row['time_s']):.1f} s")
-    table.add_row("path", f"{float(row['path_m']):.1f} m (shortest {float(row['shortest_m']):.1f} m)")
-    table.add_row(
-        "sent", f"{_number(summary['bytes_per_frame'])} B a frame, {_number(summary['bytes_per_metre'])} B a metre"
-    )
-    table.add_row("branches", use or "none")
-    table.add_row("camera to command", f"p50 {_number(latency['p50'])} ms, p95 {_number(latency['p95'])} ms")
-    table.add_row("report", shown(out / "report.html"))
-    console.print(table)
+    per_frame, per_metre = _number(summary["bytes_per_frame"]), _number(summary["bytes_per_metre"])
+    facts = {
+        "outcome": f"{row['outcome']}{detail}",
+        "time": f"{float(row['time_s']):.1f} s",
+        "path": f"{float(row['path_m']):.1f} m (shortest {float(row['shortest_m']):.1f} m)",
+        "sent": f"{per_frame} B a frame, {per_metre} B a metre",
+        "branches": use or "none",
+        "camera to command": f"p50 {_number(latency['p50'])} ms, p95 {_number(latency['p95'])} ms",
+        "report": shown(out / "report.html"),
+    }
+    for name, value in facts.items():
+        console.print(f"{name:<19}{value}", markup=False, soft_wrap=True)
 
 
 def _number(value: float | None) -> str:

@@ -7,7 +7,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. A NaviSplitError is one message on 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -42,8 +41,7 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_root)
     for name in COMMAND_MODULES:
-        if importlib.util.find_spec(f"navisplit.cli.{name}"):
-            importlib.import_module(f"navisplit.cli.{name}").register(app)
+        importlib.import_module(f"navisplit.cli.{name}").register(app)
     return app
 
 

@@ -25,7 +25,9 @@ def depth(
     data: DataOption,
     out: OutOption,
     config: Annotated[Path | None, typer.Option("--config", help="Settings, YAML; see config/depth.yaml.")] = None,
-    minutes: Annotated[float | None, typer.Option("--minutes", min=0.01, help="Total time, teacher + student.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0.01, help="Total computing time, teacher + student.")
+    ] = None,
     run: Annotated[
         Path | None, typer.Option("--run", help="Folder of checkpoints; continued if it has any. [runs/train-NAME]")
     ] = None,

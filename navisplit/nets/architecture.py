@@ -66,7 +66,7 @@ class Architecture:
     def __post_init__(self) -> None:
         """Check that the resolution fits the strides and that branch names are unique."""
         if self.height % 16 or self.width % 16:
-            raise ConfigError(f"Architecture: expected height and width in multiples of 16, got {self.height}x{self.width}.")
+            raise ConfigError(f"Architecture: expected multiples of 16, got {self.height}x{self.width}.")
         names = [b.name for b in self.branches]
         if not names or len(set(names)) != len(names):
             raise ConfigError(f"Architecture.branches: expected at least one branch and unique names, got {names}.")

@@ -20,7 +20,8 @@ class Bottleneck(nn.Sequential):
         nn.init.normal_(project.weight, std=INITIAL_GAIN / features**0.5)
         nn.init.zeros_(project.bias)
         # Dense where it strides: torch's backward pass of a strided depthwise convolution is eight times slower.
-        mix = Separable(features, features) if branch.stride == 1 else ConvNorm(features, features, stride=branch.stride)
+        strided = branch.stride > 1
+        mix = ConvNorm(features, features, stride=branch.stride) if strided else Separable(features, features)
         super().__init__(mix, project)
 
 

@@ -135,7 +135,7 @@ def save_branch_set(
     tables: dict[str, Tables],
     expected_bytes: dict[str, float],
 ) -> int:
-    """Write a branch set (``networks``: head, tail and maybe teacher, not folded); returns its hash. Keeps other files."""
+    """Write a branch set (``networks``: head, tail, maybe teacher; not folded); returns its hash. Keeps other files."""
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -180,7 +180,7 @@ def _read_spec(folder: Path) -> dict[str, Any]:
         spec = json.loads((folder / SPEC_FILE).read_text())
         version = spec["version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder / SPEC_FILE} cannot be read ({error!r}); restore the file or export again.") from error
+        raise ModelError(f"{folder / SPEC_FILE} cannot be read ({error!r}); restore it or export again.") from error
     if version != FORMAT_VERSION:
         raise ModelError(f"Branch set {folder} is of format {version!r}, expected {FORMAT_VERSION}: export it again.")
     return spec
@@ -217,4 +217,5 @@ def _load_weights(network: nn.Module, path: Path) -> None:
     try:
         network.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise ModelError(f"{path} does not fit its architecture ({str(error).splitlines()[0]}): export again.") from error
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{path} does not fit its architecture ({reason}): export again.") from error

@@ -178,8 +178,10 @@ class FlightLog:
 
     def status(self) -> str:
         """One line for people."""
-        if not self._odometry or not self.started:
-            return f"waiting for the first answer of the edge server (guard: {self.stage})"
+        if not self._odometry:
+            return "waiting for the simulator (the first start on a machine compiles it)"
+        if not self.started:
+            return "waiting for the first answer of the edge server"
         odometry = self._odometry[-1]
         last = self._samples[-1] if self._samples else None
         sent = "" if last is None else f"  {last.branch} {last.bytes} B"

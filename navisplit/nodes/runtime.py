@@ -8,17 +8,20 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any
 
 import rclpy
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from navisplit.errors import ConfigError, NaviSplitError
 
 KEY_VARIABLE = "NAVISPLIT_LINK_KEY"
+SIGNAL_LATENCY_S = 0.1  # Python runs a signal's handler when the executor returns from waiting
 
 
 class WorkerNode(Node):
@@ -73,19 +76,27 @@ def link_key() -> bytes | None:
 def run(create: Callable[[], WorkerNode], arguments: Sequence[str] | None = None) -> int:
     """Run one node until it finishes, fails or is told to end; returns the process's exit code.
 
-    SIGINT and SIGTERM end it cleanly (exit code 0), also when they come twice, as under ``ros2 launch``.
+    SIGINT and SIGTERM end it cleanly (exit code 0), also when they come twice, as under ``ros2 launch``. They are
+    handled here and not by rclpy, which would shut ROS down first: a node that ends can still log and publish.
     """
-    rclpy.init(args=list(arguments) if arguments is not None else None)
+    rclpy.init(args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO)
     node: WorkerNode | None = None
     code = 0
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if node is None or node.finished.done():  # still starting, or stuck in a callback since the first signal
+            raise KeyboardInterrupt
+        node.finish()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
     try:
         node = create()
         _spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except KeyboardInterrupt:
         pass
     except Exception as error:
-        if rclpy.ok():  # otherwise only the echo of a shutdown in the middle of a call
-            code = _report(error, node)
+        code = _report(error, node)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -100,9 +111,9 @@ def _spin(node: WorkerNode) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        executor.spin_until_future_complete(node.finished)
-        if node.finished.done():
-            node.finished.result()
+        while not node.finished.done():
+            executor.spin_once(timeout_sec=SIGNAL_LATENCY_S)
+        node.finished.result()
     finally:
         executor.remove_node(node)
         executor.shutdown(timeout_sec=1.0)

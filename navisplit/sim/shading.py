@@ -20,7 +20,7 @@ from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_pac
 f32 = np.float32
 _ZERO, _HALF, _ONE = f32(0.0), f32(0.5), f32(1.0)
 _SKY_DEPTH = f32(SKY_DEPTH_M)
-_RELIEF_STRENGTH = f32(1.1)  # slope of the shading normal per unit of texture relief (our choice, by eye)
+_STEEPEST_RELIEF = f32(0.9)
 _SRGB_STEPS = 4095
 
 
@@ -166,19 +166,19 @@ def _surface_colour(world: World, t: int, distance: np.float32, origin: Floats, 
         red, green, blue, gx, gy, gz = blend_planes(world.atlas, material, x, y, z, nx, ny, nz, values[t, 18], footprint)
     else:
         red, green, blue, gu, gv = sample(
-            world.atlas, material, values[t, 12] * a + values[t, 14] * b + values[t, 16] * c, values[t, 13] * a + values[t, 15] * b + values[t, 17] * c, footprint
+            world.atlas, material, values[t, 12] * a + values[t, 14] * b + values[t, 16] * c, values[t, 13] * a + values[t, 15] * b + values[t, 17] * c, values[t, 18],
+            footprint,
         )
         gx, gy, gz = gu * values[t, 19] + gv * values[t, 22], gu * values[t, 20] + gv * values[t, 23], gu * values[t, 21] + gv * values[t, 24]
     if world.atlas.shape[material, 2] != 0:
         vary = _variation(world.variation, x + z * f32(0.6), y - z * f32(0.5))
-        red, green, blue = red * vary, green * vary, blue * vary
+        warm = _HALF * _variation(world.variation, y * f32(0.41) + z, x * f32(-0.41) + z) - _HALF
+        red, green, blue = red * vary * (_ONE + warm), green * vary, blue * vary * (_ONE - warm)
     if not foliage:
         along = gx * nx + gy * ny + gz * nz
-        nx, ny, nz = (
-            nx - (gx - along * nx) * _RELIEF_STRENGTH,
-            ny - (gy - along * ny) * _RELIEF_STRENGTH,
-            nz - (gz - along * nz) * _RELIEF_STRENGTH,
-        )
+        gx, gy, gz = gx - along * nx, gy - along * ny, gz - along * nz
+        limit = _STEEPEST_RELIEF / max(math.sqrt(gx * gx + gy * gy + gz * gz), _STEEPEST_RELIEF)
+        nx, ny, nz = nx - gx * limit, ny - gy * limit, nz - gz * limit
         turn = _ONE / math.sqrt(nx * nx + ny * ny + nz * nz + f32(1e-12))
         nx, ny, nz = nx * turn, ny * turn, nz * turn
     sun = _direct(world, foliage, nx, ny, nz, x, y, z)

@@ -99,9 +99,9 @@ def _forest_floor(rng: np.random.Generator, size: int) -> Image:
     litter = [[0.09, 0.055, 0.028], [0.18, 0.115, 0.06], [0.25, 0.18, 0.10], [0.14, 0.11, 0.06]]
     scatter(image, rng, size * 5, (0.008, 0.02), _shades(rng, size * 5, litter, 0.35))
     blades(image, rng, size * 2, (0.03, 0.09), _shades(rng, size * 2, [[0.12, 0.085, 0.05], [0.2, 0.16, 0.1]]))
-    moss = step(0.52, 0.68, noise(rng, size, 5, 5))
+    moss = step(0.56, 0.70, noise(rng, size, 12, 4))
     green = ramp(noise(rng, size, 64, 3), [[0.03, 0.05, 0.012], [0.10, 0.15, 0.04]])
-    return blend(image, green, moss * 0.75)
+    return blend(image, green, moss * 0.55)
 
 
 @painter("gravel", 2.5)
@@ -142,7 +142,7 @@ def _leaves(rng: np.random.Generator, size: int) -> Image:
 @painter("needles", 1.6)
 def _needles(rng: np.random.Generator, size: int) -> Image:
     image = ramp(noise(rng, size, 12, 4), [[0.006, 0.011, 0.006], [0.022, 0.04, 0.02]])
-    tones = [[0.022, 0.05, 0.022], [0.04, 0.08, 0.03], [0.075, 0.115, 0.05]]
+    tones = [[0.03, 0.062, 0.026], [0.055, 0.10, 0.037], [0.10, 0.14, 0.06]]
     for layer, light in enumerate((0.5, 0.8, 1.15)):
         count = size * (14 - 4 * layer)
         colours = _shades(rng, count, tones, 0.3) * np.float32(light)

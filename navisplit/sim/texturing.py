@@ -10,7 +10,7 @@ from navisplit.sim.kernel import floor, index, inlined
 f32 = np.float32
 _ZERO, _ONE = f32(0.0), f32(1.0)
 _TEXEL = f32(1.0 / 255.0)
-_RELIEF = f32(1.0 / 64.0)
+_RELIEF = f32(0.003 / 64.0)  # m per step: twice as bright stands out by 3 mm (our choice, by eye)
 _BLEND_FROM = f32(0.30)  # of the strongest axis: a second projection weaker than this is not looked up
 
 
@@ -36,8 +36,8 @@ def _bilinear(atlas: Atlas, material: int, level: int, u: np.float32, v: np.floa
 
 
 @inlined
-def sample(atlas: Atlas, material: int, u: np.float32, v: np.float32, footprint: np.float32) -> tuple:
-    """Linear colour and relief slope along u and v; ``footprint``: tiles per pixel. Trilinear where levels change."""
+def sample(atlas: Atlas, material: int, u: np.float32, v: np.float32, tiles: np.float32, footprint: np.float32) -> tuple:
+    """Linear colour and slope of the relief along u and v; trilinear. ``tiles`` per metre, ``footprint`` tiles per pixel."""
     last = atlas.shape[material, 0]
     texels = footprint * f32(1 << last) * f32(0.75)
     level = 0
@@ -51,7 +51,8 @@ def sample(atlas: Atlas, material: int, u: np.float32, v: np.float32, footprint:
         red, green, blue = red + (red2 - red) * w, green + (green2 - green) * w, blue + (blue2 - blue) * w
         gu, gv = gu + (gu2 - gu) * w, gv + (gv2 - gv) * w
     red, green, blue = red * _TEXEL, green * _TEXEL, blue * _TEXEL
-    return red * red, green * green, blue * blue, gu * _RELIEF, gv * _RELIEF
+    steep = tiles * f32(1 << (last - level)) * _RELIEF
+    return red * red, green * green, blue * blue, gu * steep, gv * steep
 
 
 @inlined
@@ -66,15 +67,15 @@ def blend_planes(atlas: Atlas, material: int, x: np.float32, y: np.float32, z: n
     total = _ONE / (wx + wy + wz)
     red, green, blue, gx, gy, gz = _ZERO, _ZERO, _ZERO, _ZERO, _ZERO, _ZERO
     if wx > 0:
-        r, g, b, gu, gv = sample(atlas, material, y * tiles, -z * tiles, footprint)
+        r, g, b, gu, gv = sample(atlas, material, y * tiles, -z * tiles, tiles, footprint)
         w = wx * total
         red, green, blue, gy, gz = red + r * w, green + g * w, blue + b * w, gy + gu * w, gz - gv * w
     if wy > 0:
-        r, g, b, gu, gv = sample(atlas, material, x * tiles, -z * tiles, footprint)
+        r, g, b, gu, gv = sample(atlas, material, x * tiles, -z * tiles, tiles, footprint)
         w = wy * total
         red, green, blue, gx, gz = red + r * w, green + g * w, blue + b * w, gx + gu * w, gz - gv * w
     if wz > 0:
-        r, g, b, gu, gv = sample(atlas, material, x * tiles, y * tiles, footprint)
+        r, g, b, gu, gv = sample(atlas, material, x * tiles, y * tiles, tiles, footprint)
         w = wz * total
         red, green, blue, gx, gy = red + r * w, green + g * w, blue + b * w, gx + gu * w, gy + gv * w
     return red, green, blue, gx, gy, gz

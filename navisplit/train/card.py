@@ -98,8 +98,8 @@ def _training(
         for split, about in splits.items()
     ]
     lines += [
-        f"- {stage}: {about['steps']} steps of {settings.batch_size} frames in {about['minutes']} minutes on "
-        f"{settings.threads} threads" + ("" if about["finished"] else " (**not finished**)")
+        f"- {stage}: {about['steps']} steps of {settings.batch_size} frames in {about['minutes']} minutes of computing"
+        + ("" if about["finished"] else " (**not finished**)")
         for stage, about in notes.items()
     ]
     return "\n".join([*lines, f"- seed {settings.seed}, bf16 autocast, AdamW, averaged weights"])

@@ -17,7 +17,11 @@ def save_checkpoint(path: Path, groups: dict[str, dict[str, Tensor]], meta: dict
     """Write named groups of tensors and JSON-able ``meta`` to one file."""
     from safetensors.torch import save_file
 
-    flat = {f"{group}/{name}": t.detach().contiguous().clone() for group, ts in groups.items() for name, t in ts.items()}
+    flat = {
+        f"{group}/{name}": tensor.detach().contiguous().clone()
+        for group, tensors in groups.items()
+        for name, tensor in tensors.items()
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file(flat, partial, metadata={"navisplit": json.dumps(meta)})

@@ -5,7 +5,7 @@
                                              depth.npy (N, 72, 128) float16 planar m, sky = largest half float
                                              segmentation.npy (N, 72, 128) uint8
                                              pose.npy (N, 7) float64 ENU x y z, quaternion x y z w of the camera
-                                             world.json family, seed, frames (written last: its absence means unfinished)
+                                             world.json family, seed, frames (written last: absent means unfinished)
 
 Depth is taken from every second pixel of every second row, (row, column) = (2i, 2j), without averaging: an average of
 near and far is a depth where nothing is.
@@ -73,7 +73,8 @@ class DepthData:
             row = int(index) - (int(self._ends[world - 1]) if world else 0)
             for name, rows in parts.items():
                 rows.append(self._arrays[world][name][row])
-        return Batch(np.stack(parts["rgb"]), np.stack(parts["depth"]).astype(np.float32), np.stack(parts["segmentation"]))
+        rgb, depth, segmentation = (np.stack(rows) for rows in parts.values())
+        return Batch(rgb, depth.astype(np.float32), segmentation)
 
     def sample(self, count: int, rng: np.random.Generator) -> Batch:
         """Random frames."""

@@ -53,7 +53,9 @@ def stored_settings(run: Path) -> DepthTraining:
     """Settings of a run folder. Raises UsageError when it is none."""
     path = run / SETTINGS_FILE
     if not path.is_file():
-        raise UsageError(f"{run} is no training run ({SETTINGS_FILE} is missing). Start one with `navisplit train depth`.")
+        raise UsageError(
+            f"{run} is no training run ({SETTINGS_FILE} is missing). Start one with `navisplit train depth`."
+        )
     return training_from_mapping(json.loads(path.read_text()))
 
 

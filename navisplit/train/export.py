@@ -66,7 +66,8 @@ def export(run: Path, data: Path, out: Path, settings: DepthTraining, log: Log) 
     log(f"tables: counting symbols on {len(validation)} validation frames")
     symbols = collect_symbols(trained.student, settings.architecture.branches, validation)
     tables = {
-        b.name: tables_from_counts(count_symbols(symbols[b.name], b.limit), b.limit) for b in settings.architecture.branches
+        b.name: tables_from_counts(count_symbols(symbols[b.name], b.limit), b.limit)
+        for b in settings.architecture.branches
     }
     expected = {b.name: mean_bytes(symbols[b.name], b, tables[b.name]) for b in settings.architecture.branches}
     networks = {"head": trained.student.head, "tail": trained.student.tail, "teacher": trained.teacher}

@@ -1,4 +1,8 @@
-"""The training loop: a wall-clock budget, cosine schedule, EMA weights, checkpoints, resume, one line of progress."""
+"""The training loop: a budget of time, cosine schedule, EMA weights, checkpoints, resume, one line of progress.
+
+The budget is computing time (of all threads, divided by their number): on an idle machine that is the time on the wall;
+a busy one takes longer, instead of training less. What is saved and reported follows the wall's clock.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +59,7 @@ class Stage(Protocol):
 class Budget:
     """How long and how to train one stage; see ``DepthTraining`` for the meaning of the values."""
 
-    seconds: float
+    seconds: float  # of computing
     learning_rate: float
     weight_decay: float
     warmup_share: float
@@ -90,29 +94,30 @@ class Trainer:
         return self.average.eval()
 
     def _train(self) -> None:
-        budget, last = self.budget, time.perf_counter()
+        budget, computed, last = self.budget, _computing_s(), time.perf_counter()
         due = {"report": budget.report_s, "checkpoint": budget.checkpoint_s, "validation": budget.validation_s}
-        timers, since_steps, since_s = dict.fromkeys(due, 0.0), 0, 0.0
+        timers, since_steps = dict.fromkeys(due, 0.0), 0
         losses: list[float] = []
         self.stage.network.train()
         while self.elapsed_s < budget.seconds:
             loss, words = self._one_step()
             losses.append(loss)
-            now = time.perf_counter()
-            passed, last = now - last, now
-            self.elapsed_s += passed
-            since_steps, since_s = since_steps + 1, since_s + passed
-            timers = {name: value + passed for name, value in timers.items()}
+            since_steps += 1
+            now, computed_now = time.perf_counter(), _computing_s()
+            self.elapsed_s += computed_now - computed
+            timers = {name: value + now - last for name, value in timers.items()}
+            computed, last = computed_now, now
             if timers["report"] >= due["report"]:
-                self.log(self._progress(since_steps / since_s, float(np.mean(losses)), words))
-                timers["report"], since_steps, since_s, losses = 0.0, 0, 0.0, []
+                self.log(self._progress(since_steps / timers["report"], float(np.mean(losses)), words))
+                timers["report"], since_steps, losses = 0.0, 0, []
             if timers["checkpoint"] >= due["checkpoint"]:
                 self._save()
                 timers["checkpoint"] = 0.0
             if timers["validation"] >= due["validation"]:
                 self.log(f"{self.stage.name}: validation {self.stage.validate(self.average.eval())}")
                 self.stage.network.train()
-                timers["validation"], last = 0.0, time.perf_counter()  # not charged to the budget
+                timers["validation"] = 0.0
+                computed, last = _computing_s(), time.perf_counter()  # not charged to the budget
 
     def _one_step(self) -> tuple[float, str]:
         progress = self.elapsed_s / self.budget.seconds
@@ -132,7 +137,8 @@ class Trainer:
 
     def _progress(self, rate: float, loss: float, words: str) -> str:
         left = max(0.0, self.budget.seconds - self.elapsed_s)
-        return f"{self.stage.name}: step {self.step}, {rate:.2f} it/s, loss {loss:.4f}, {words}, {left / 60:.1f} min left"
+        text = f"{self.stage.name}: step {self.step}, {rate:.2f} it/s, loss {loss:.4f}, {words}"
+        return f"{text}, {left / 60:.1f} min of computing left"
 
     def _save(self) -> None:
         meta = {"step": self.step, "elapsed_s": self.elapsed_s, "finished": self.finished, "stage": self.stage.state()}
@@ -152,6 +158,11 @@ class Trainer:
         self.finished = bool(meta["finished"]) and self.elapsed_s >= self.budget.seconds  # else: given more time
         self.stage.restore(meta["stage"])
         self.log(f"{self.stage.name}: resuming {self.path} at step {self.step}, {self.elapsed_s:.0f} s")
+
+
+def _computing_s() -> float:
+    """Computing time of this process per thread, seconds."""
+    return time.process_time() / torch.get_num_threads()
 
 
 def schedule(progress: float, warmup_share: float) -> float:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 THIN_RADIUS = 3
-"""Half width, in pixels of the 72x128 depth, of the opening that tells thin things: a trunk of up to 6 pixels is thin."""
+"""Half width, in pixels of the 72x128 depth, of the opening that tells thin things: up to 6 pixels is thin."""
 THIN_CONTRAST = 1.3
 """A thin thing is nearer than its surroundings by at least this factor."""
 
@@ -49,7 +49,7 @@ def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def erase_channels(count: int, channels: int, share: float, generator: torch.Generator) -> Tensor:
-    """Received masks (count, channels, 1, 1): in ``share`` of the samples a random run of channels is lost, never all."""
+    """Received masks (count, channels, 1, 1): a random run of channels, never all, is lost in ``share`` of them."""
     mask = torch.ones(count, channels, 1, 1)
     if channels < 2:
         return mask

@@ -114,7 +114,13 @@ def missed_obstacles(
 
 def format_summary(summary: dict[str, float]) -> str:
     """One line for a progress log."""
-    names = {"abs_rel": "AbsRel", "delta125": "d1.25", "near_abs_rel": "near", "missed_rate": "missed", "bytes_mean": "B"}
+    names = {
+        "abs_rel": "AbsRel",
+        "delta125": "d1.25",
+        "near_abs_rel": "near",
+        "missed_rate": "missed",
+        "bytes_mean": "B",
+    }
     return " ".join(
         f"{label} {summary[name]:.0f}" if name == "bytes_mean" else f"{label} {summary[name]:.3f}"
         for name, label in names.items()

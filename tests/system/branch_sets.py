@@ -20,7 +20,9 @@ def write_untrained(folder: Path) -> Path:
     architecture = Architecture()
     networks = {"head": HeadNetwork(architecture), "tail": TailNetwork(architecture)}
     tables = {b.name: Tables.uniform(b.channels, 2 * b.limit + 1, -b.limit) for b in architecture.branches}
-    save_branch_set(folder, architecture, networks, tables, {b.name: float(b.target_bytes) for b in architecture.branches})
+    save_branch_set(
+        folder, architecture, networks, tables, {b.name: float(b.target_bytes) for b in architecture.branches}
+    )
     return folder
 
 

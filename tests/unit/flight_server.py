@@ -59,6 +59,7 @@ def flat_simulation(**options):
 @contextmanager
 def serving(simulation=None, clock_speed=1.0):
     """Yields the running Server; its ``messages`` holds what it told the operator."""
+    flat_simulation().step()  # compiles or loads the kernels, so that the server does not stall on its first step
     simulation = simulation or flat_simulation()
     started, holder, messages = threading.Event(), [], []
 

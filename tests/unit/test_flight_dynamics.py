@@ -214,7 +214,9 @@ def test_a_square_is_flown_around_with_cut_corners():
 
 def test_body_frame_velocity_is_turned_by_the_yaw_at_the_start():
     sim, drone = hovering(yaw=0.0)  # facing east
-    drone.start(commands.move_by_velocity(drone.pilot, (2.0, 0.0, 0.0), 3.0, body_frame=True, yaw_mode=YawMode(True, 30.0)))
+    drone.start(
+        commands.move_by_velocity(drone.pilot, (2.0, 0.0, 0.0), 3.0, body_frame=True, yaw_mode=YawMode(True, 30.0))
+    )
     sim.advance(3.0)
     assert drone.position[0] > 3.0 and abs(drone.position[1]) < 0.5
 

@@ -233,7 +233,9 @@ def test_sensors_agree_with_the_state(service):
     assert call("getBarometerData", ["", ""], service)["altitude"] == pytest.approx(122.0)
     assert call("getGpsData", ["", ""], service)["gnss"]["fix_type"] == 3
     assert "No lidar with name L exist on vehicle" in refused("getLidarData", ["L", ""], service)
-    assert not call("simTestLineOfSightToPoint", [{"altitude": 100.0, "latitude": 47.6, "longitude": -122.1}, ""], service)
+    assert not call(
+        "simTestLineOfSightToPoint", [{"altitude": 100.0, "latitude": 47.6, "longitude": -122.1}, ""], service
+    )
 
 
 def test_gains_reach_the_axes_they_belong_to(service):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from navisplit.sim.scene import Material, PlayerStart
 from navisplit.sim.worlds import species
 from navisplit.sim.worlds.description import Visual, World
-from navisplit.sim.worlds.materials import textured
+from navisplit.sim.worlds.materials import coloured, srgb, textured
 from navisplit.sim.worlds.meshes import Rng
 from navisplit.sim.worlds.parts import HORIZON_M, WorldParts, add_far_trees, instance, rising_horizon, stand
 from navisplit.sim.worlds.placement import Occupancy, scatter
@@ -89,7 +89,7 @@ def _materials(rng: Rng, seed: int) -> dict[str, Material]:
         textured("needles_b", "needles", seed + 1, tint=bright * np.array([1.25, 1.2, 0.8]), tile_m=1.2, foliage=True),
         textured("fern", "leaves", seed + 3, tint=leaf * [0.9, 1.15, 0.7], tile_m=0.8, foliage=True),
         textured("blades", "grass", seed + 1, tint=leaf * 1.1, tile_m=1.0, foliage=True),
-        textured("stone", "stone", seed, tile_m=1.6),
+        coloured("stone", "dirt", srgb(128, 126, 118), seed, tile_m=1.8),
     ]
     return {m.name: m for m in made}
 

@@ -1,0 +1,52 @@
+"""A miniature split network and a miniature data set, for the tests of nets, head, tail and training."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from navisplit.nets.architecture import Architecture, BranchConfig
+from navisplit.train.settings import DepthTraining
+
+TINY = Architecture(
+    height=32,
+    width=64,
+    trunk_widths=(4, 8, 16),
+    trunk_blocks=(1, 1),
+    body_widths=(16, 16, 16),
+    body_blocks=(1, 1, 1),
+    detail_width=8,
+    teacher_widths=(4, 8, 16),
+    teacher_blocks=(1, 1),
+    branches=(
+        BranchConfig("b0", channels=2, target_bytes=4, stride=2),
+        BranchConfig("b1", channels=4, target_bytes=20),
+    ),
+)
+
+
+def tiny_training(**changes: object) -> DepthTraining:
+    """Seconds of training on a thread."""
+    values = {"teacher_minutes": 0.01, "student_minutes": 0.01, "batch_size": 4, "architecture": TINY, "ema_decay": 0.9}
+    return DepthTraining(**{**values, **changes})
+
+
+def write_world(folder: Path, frames: int, rng: np.random.Generator) -> None:
+    """Frames whose brightness tells the depth, so that a network can learn something at once."""
+    folder.mkdir(parents=True)
+    depth = rng.uniform(1.0, 20.0, (frames, 1, 1)) * np.linspace(1.0, 1.5, 16)[None, :, None] * np.ones((1, 1, 32))
+    bright = np.clip(255.0 / depth, 0, 255).repeat(2, 1).repeat(2, 2)
+    np.save(folder / "rgb.npy", np.repeat(bright[..., None], 3, -1).astype(np.uint8))
+    np.save(folder / "depth.npy", depth.astype(np.float16))
+    np.save(folder / "segmentation.npy", np.full(depth.shape, 2, np.uint8))
+    np.save(folder / "pose.npy", np.zeros((frames, 7)))
+    (folder / "world.json").write_text("{}")
+
+
+def write_data(folder: Path, frames: int = 12) -> Path:
+    """A data set of one world a split."""
+    rng = np.random.default_rng(3)
+    for split, seed in (("train", 1000), ("validation", 900), ("test", 800)):
+        write_world(folder / split / f"forest-{seed}", frames, rng)
+    (folder / "dataset.json").write_text(json.dumps({"version": 1}))
+    return folder

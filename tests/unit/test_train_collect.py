@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from navisplit.errors import UsageError, WorldError
+from navisplit.frames import euler_of
+from navisplit.sim.query import SceneQuery
+from navisplit.sim.scene import Material, Scene, SceneObject
+from navisplit.train.collect import plan
+from navisplit.train.poses import AHEAD_M, CLEARANCE_M, HEIGHT_M, TILT_LIMIT, PoseSampler
+
+
+def box(name, identity, low, high):
+    low, high = np.array(low, np.float32), np.array(high, np.float32)
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], np.float32)
+    faces = [
+        [0, 1, 3],
+        [0, 3, 2],
+        [4, 6, 7],
+        [4, 7, 5],
+        [0, 4, 5],
+        [0, 5, 1],
+        [2, 3, 7],
+        [2, 7, 6],
+        [0, 2, 6],
+        [0, 6, 4],
+    ]
+    faces += [[1, 5, 7], [1, 7, 3]]
+    vertices, faces = low + corners * (high - low), np.array(faces, np.int32)
+    normals = np.tile(np.float32([0, 0, 1]), (8, 1))
+    return SceneObject(name, vertices, faces, normals, np.zeros(len(faces), np.int32), identity)
+
+
+@pytest.fixture(scope="module")
+def sampler():
+    things = [box(f"pillar_{i}", 5, (x, y, 0), (x + 0.5, y + 0.5, 8)) for i, (x, y) in enumerate(GRID)]
+    house = box("house", 9, (-6, -6, 0), (6, 6, 7))
+    scene = Scene("test", (box("ground", 1, (-60, -60, -1), (60, 60, 0)), house, *things), (MATERIAL,))
+    return PoseSampler(scene, SceneQuery(scene))
+
+
+GRID = [(float(x), float(y)) for x in range(-40, 41, 10) for y in range(-40, 41, 10) if abs(x) > 9 or abs(y) > 9]
+MATERIAL = Material("grey", np.full((1, 1, 3), 0.5, np.float32))
+
+
+def test_poses_are_clear_of_things_above_ground_and_not_inside_a_house(sampler):
+    positions, orientations = sampler.sample(200, 100, np.random.default_rng(0))
+    assert positions.shape == (200, 3) and len(orientations) == 200
+    assert (sampler._query.nearest(positions, 5.0)[0] >= CLEARANCE_M - 1e-3).all()
+    assert (positions[:, 2] >= HEIGHT_M[0] - 1e-3).all() and (positions[:, 2] <= HEIGHT_M[1] + 1e-3).all()
+    assert not ((np.abs(positions[:, :2]) < 6).all(axis=1)).any()
+
+
+def test_near_poses_face_something_near(sampler):
+    positions, orientations = sampler.sample(100, 100, np.random.default_rng(1))
+    yaw = np.array([euler_of(q)[2] for q in orientations])
+    hits = np.zeros(100, bool)
+    for turn in np.linspace(-0.7, 0.7, 29):
+        direction = np.column_stack([np.cos(yaw + turn), np.sin(yaw + turn), np.zeros(100)])
+        hits |= sampler._query.cast(positions, direction, AHEAD_M)[1] > 0
+    assert hits.mean() > 0.97  # a pillar may fall between two rays
+
+
+def test_poses_tilt_within_limits_in_all_headings(sampler):
+    _, orientations = sampler.sample(300, 0, np.random.default_rng(2))
+    roll, pitch, yaw = np.array([euler_of(q) for q in orientations]).T
+    assert np.abs(roll).max() <= TILT_LIMIT + 1e-6 and 0.1 < pitch.std() < 0.2 and 0.06 < roll.std() < 0.14
+    assert yaw.min() < -2.5 and yaw.max() > 2.5
+
+
+def test_the_same_generator_gives_the_same_poses(sampler):
+    first, second = (sampler.sample(20, 10, np.random.default_rng(7))[0] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_world_without_ground_is_refused():
+    scene = Scene("void", (box("thing", 5, (0, 0, 0), (1, 1, 1)),), (MATERIAL,))
+    with pytest.raises(WorldError, match="ground"):
+        PoseSampler(scene, SceneQuery(scene))
+
+
+def test_splits_share_no_world_and_frames_add_up():
+    plans = plan(1000, 7, ["forest"], seed=0)
+    train = [p for p in plans if p.split == "train"]
+    assert sum(p.frames for p in train) == 1000 and [p.seed for p in train] == list(range(1000, 1007))
+    assert {p.seed for p in plans if p.split == "validation"} == {900, 901}
+    assert {p.seed for p in plans if p.split == "test"} == {800, 801, 802}
+    assert len({p.folder for p in plans}) == len(plans)
+
+
+def test_another_seed_trains_on_other_worlds_and_tests_on_the_same():
+    first, second = (plan(100, 4, ["forest"], seed) for seed in (0, 1))
+    assert not {p.folder for p in first if p.split == "train"} & {p.folder for p in second if p.split == "train"}
+    assert [p for p in first if p.split == "test"] == [p for p in second if p.split == "test"]
+
+
+def test_impossible_plans_are_usage_errors():
+    with pytest.raises(UsageError, match="forest"):
+        plan(100, 4, ["forrest"], 0)
+    with pytest.raises(UsageError, match="at least one"):
+        plan(2, 4, ["forest"], 0)
+    with pytest.raises(UsageError, match="once"):
+        plan(100, 4, ["forest", "forest"], 0)

@@ -1,0 +1,275 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from depth_fixtures import TINY, tiny_training, write_data
+
+from navisplit.errors import ConfigError, ModelError, UsageError
+from navisplit.nets.branch_set import load_branch_set
+from navisplit.train.augment import augmented, photometric, to_tensors
+from navisplit.train.checkpoint import load_checkpoint, save_checkpoint
+from navisplit.train.dataset import DepthData
+from navisplit.train.depth import stored_settings, train_depth, with_minutes
+from navisplit.train.export import export, load_trained
+from navisplit.train.loop import schedule, update_average
+from navisplit.train.losses import depth_loss, erase_channels, feature_loss, pixel_weights, thin_mask
+from navisplit.train.settings import read_training, training_from_mapping
+from navisplit.train.stages import Student, StudentStage, TeacherStage, settling
+from navisplit.train.tables import count_symbols, tables_from_counts
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    """A finished miniature training."""
+    folder = tmp_path_factory.mktemp("run")
+    train_depth(data, folder, tiny_training(), lambda text: None)
+    return folder
+
+
+def test_a_run_ends_in_a_branch_set_whose_card_tells_what_was_measured(run, data, tmp_path):
+    metrics = export(run, data, tmp_path / "mine", stored_settings(run), lambda text: None)
+    assert set(metrics) == {"teacher", "b0", "b1"}
+    loaded = load_branch_set(tmp_path / "mine", with_teacher=True)
+    assert loaded.teacher is not None
+    card = (tmp_path / "mine" / "MODEL_CARD.md").read_text()
+    assert f"{loaded.hash:08x}" in card and "Apache-2.0" in card and "navisplit train depth" in card
+    assert "seeds 800" in card and f"{metrics['b1']['abs_rel']:.3f}" in card
+    for spec in loaded.branches:
+        assert spec.expected_bytes == pytest.approx(metrics[spec.name]["bytes_mean"], rel=0.5)
+
+
+def test_a_finished_run_is_not_trained_again_but_goes_on_when_given_more_time(run, data, tmp_path):
+    import shutil
+
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    before = load_checkpoint(folder / "student.safetensors")
+    train_depth(data, folder, tiny_training(), lambda text: None)
+    after = load_checkpoint(folder / "student.safetensors")
+    assert before[1] == after[1]
+    assert all(torch.equal(t, after[0]["average"][k]) for k, t in before[0]["average"].items())
+    train_depth(data, folder, tiny_training(student_minutes=0.02), lambda text: None)
+    assert load_checkpoint(folder / "student.safetensors")[1]["step"] > before[1]["step"]
+
+
+def test_other_settings_do_not_continue_a_run(run, data):
+    with pytest.raises(UsageError, match="near_weight"):
+        train_depth(data, run, tiny_training(near_weight=9.0), lambda text: None)
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(run):
+    wider = dataclasses.replace(TINY, teacher_widths=(4, 8, 32))
+    with pytest.raises(ModelError, match="does not fit"):
+        load_trained(run, tiny_training(architecture=wider))
+
+
+def test_a_foreign_checkpoint_is_refused(tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(b"\x80\x04 pickle")
+    with pytest.raises(ModelError, match="no checkpoint"):
+        load_checkpoint(tmp_path / "x.safetensors")
+
+
+def test_checkpoints_come_back_bit_for_bit(tmp_path):
+    tensors = {"a": {"x/y": torch.randn(3)}, "b": {"z": torch.tensor(7)}}
+    save_checkpoint(tmp_path / "c.safetensors", tensors, {"step": 3})
+    groups, meta = load_checkpoint(tmp_path / "c.safetensors")
+    assert meta == {"step": 3} and torch.equal(groups["a"]["x/y"], tensors["a"]["x/y"]) and groups["b"]["z"] == 7
+
+
+def test_a_batch_seen_often_is_learnt(data):
+    torch.manual_seed(0)
+    stage = TeacherStage(tiny_training(), DepthData(data, "train"), DepthData(data, "validation"))
+    stage.network.train()
+    optimiser = torch.optim.Adam(stage.network.parameters(), 1e-2)
+    losses = []
+    for _ in range(30):
+        loss, _ = stage.loss(np.random.default_rng(0), 0.0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_student_starts_with_its_teachers_body_and_every_part_gets_a_gradient(data):
+    settings = tiny_training()
+    train, validation = DepthData(data, "train"), DepthData(data, "validation")
+    teacher = TeacherStage(settings, train, validation).network
+    stage = StudentStage(settings, train, validation, teacher)
+    for name, weight in stage.network.tail.body.state_dict().items():
+        assert torch.equal(weight, teacher.body.state_dict()[name])
+    stage.network.train()
+    loss, words = stage.loss(np.random.default_rng(0), 0.0)
+    loss.backward()
+    silent = [name for name, p in stage.network.named_parameters() if p.grad is None]
+    assert set(silent) <= {f"tail.adapters.{b}.missing" for b in ("b0", "b1")}
+    assert "bytes" in words and all(p.grad is None for p in teacher.parameters())
+
+
+def test_the_price_of_bytes_rises_over_the_target_and_falls_under_it(data):
+    settings = tiny_training()
+    train, validation = DepthData(data, "train"), DepthData(data, "validation")
+    stage = StudentStage(settings, train, validation, TeacherStage(settings, train, validation).network)
+    branch, before = stage.branches[1], dict(stage.rate_weights)
+    stage.rate_weights = {"b0": 10.0, "b1": 10.0}
+    assert stage._steered(branch, torch.tensor(0.2), 0.0) > 10.0
+    stage.rate_weights = {"b0": 10.0, "b1": 10.0}
+    assert stage._steered(branch, torch.tensor(0.002), 0.0) < 10.0
+    stage.restore({"rate_weights": before, "rates": stage.rates})
+    assert stage.state()["rate_weights"] == before
+
+
+def test_settling_estimates_the_statistics_of_the_present_weights():
+    network = Student(TINY).head.trunk
+    image = torch.randn(8, 3, 32, 64) * 3.0 + 1.0
+    with settling(network), torch.no_grad():
+        network(image)
+        network(image)
+    first = network[0]
+    with torch.no_grad():
+        expected = first[0](image).mean((0, 2, 3))
+    torch.testing.assert_close(first[1].running_mean, expected, rtol=1e-3, atol=1e-3)
+    assert not network.training and first[1].momentum is not None
+
+
+def test_averages_follow_weights_and_statistics():
+    a, b = torch.nn.BatchNorm2d(2), torch.nn.BatchNorm2d(2)
+    with torch.no_grad():
+        b.weight.fill_(3.0)
+        b.running_mean.fill_(4.0)
+        b.num_batches_tracked.fill_(5)
+    update_average(a, b, 0.75)
+    assert a.weight.tolist() == [1.5, 1.5] and a.running_mean.tolist() == [1.0, 1.0] and a.num_batches_tracked == 5
+
+
+def test_schedule_warms_up_and_ends_low():
+    assert schedule(0.0, 0.1) == 0.05 and schedule(0.1, 0.1) == pytest.approx(1.0)
+    assert schedule(1.0, 0.1) == pytest.approx(0.01) and schedule(0.55, 0.1) == pytest.approx(0.505)
+
+
+def test_near_and_thin_things_weigh_more():
+    depth = torch.full((1, 20, 40), 12.0)
+    depth[0, :, 18:21] = 6.0  # a trunk, not near
+    depth[0, :, :10] = 3.0  # a wall, near and broad
+    thin = thin_mask(depth, 15.0)
+    assert thin[0, 10, 19] and not thin[0, 10, 5] and not thin[0, 10, 30]
+    weights = pixel_weights(depth, 5.0, 2.0, 2.0)
+    assert weights[0, 10, 19] == weights[0, 10, 5] == pytest.approx(3.0 * weights[0, 10, 30].item())
+    assert weights.mean().item() == pytest.approx(1.0)
+
+
+def test_a_slanted_ground_is_not_thin():
+    rows = torch.linspace(12.0, 1.0, 36)
+    assert not thin_mask(rows[None, :, None].expand(1, 36, 64), 15.0).any()
+
+
+def test_spread_is_trained_to_the_size_of_the_error_and_cannot_excuse_it():
+    depth = torch.full((1, 4, 4), 5.0)
+    guess = (depth * 1.5).log().requires_grad_()
+    scale = torch.zeros(1, 4, 4, requires_grad=True)
+    loss = depth_loss(guess, scale, depth, torch.ones_like(depth))
+    loss.backward()
+    wide = guess.detach().clone().requires_grad_()
+    depth_loss(wide, torch.full((1, 4, 4), 1.5), depth, torch.ones_like(depth)).backward()
+    torch.testing.assert_close(wide.grad, guess.grad)
+    assert (scale.grad > 0).all()  # the error (0.41) is less than the scale (1): lower it
+
+
+def test_feature_loss_is_zero_only_for_the_teachers_features():
+    target = torch.randn(2, 3, 4, 4)
+    assert feature_loss(target, target).item() == 0.0
+    assert feature_loss(torch.zeros_like(target), target).item() == pytest.approx(1.0)
+
+
+def test_erasure_hits_its_share_and_never_takes_all_channels():
+    masks = erase_channels(2000, 6, 0.15, torch.Generator().manual_seed(0))
+    assert ((masks == 0).any(1).float().mean().item()) == pytest.approx(0.15, abs=0.03)
+    assert (masks.sum(1) >= 1).all()
+    assert erase_channels(5, 1, 1.0, torch.Generator()).all()
+
+
+def test_a_mirrored_batch_is_mirrored_in_both_picture_and_depth(data):
+    train = DepthData(data, "train")
+    batch = train.take(np.arange(4))
+    ramp = np.linspace(1.0, 2.0, 32, dtype=np.float32)
+    batch = dataclasses.replace(batch, depth=batch.depth * 0 + ramp, rgb=batch.rgb * 0)
+    batch.rgb[:, :, :32] = 255
+    flips = {bool(augmented(batch, np.random.default_rng(seed))[2][0, 0, 0] > 1.5) for seed in range(12)}
+    assert flips == {True, False}
+    for seed in range(12):
+        clean, _, depth = augmented(batch, np.random.default_rng(seed))
+        assert bool(clean[0, 0, 0, 0] > 0) == bool(depth[0, 0, 0] < 1.5)
+
+
+def test_augmentation_is_a_function_of_its_generator_and_stays_in_range(data):
+    image, _ = to_tensors(DepthData(data, "train").take(np.arange(4)))
+    noisy = torch.rand(4, 3, 32, 64) * 4 - 2
+    first, second = (photometric(noisy.clone(), np.random.default_rng(5)) for _ in range(2))
+    assert torch.equal(first, second) and first.min() >= -2 and first.max() <= 2
+    assert not torch.equal(first, photometric(noisy.clone(), np.random.default_rng(6)))
+    assert image.shape == (4, 3, 32, 64)
+
+
+def test_data_is_read_across_worlds_and_split_names_are_checked(data):
+    train = DepthData(data, "train")
+    assert len(train) == 12 and train.seeds == [1000]
+    assert [len(b) for b in train.batches(5)] == [5, 5, 2]
+    assert sum(len(b) for b in train.batches(5, limit=7)) == 7
+    with pytest.raises(UsageError, match="split"):
+        DepthData(data, "trial")
+
+
+def test_unfinished_worlds_do_not_count(tmp_path):
+    write_data(tmp_path)
+    (tmp_path / "train" / "forest-1000" / "world.json").unlink()
+    with pytest.raises(UsageError, match="navisplit collect"):
+        DepthData(tmp_path, "train")
+
+
+def test_tables_count_what_was_sent_and_leave_room_for_the_unseen():
+    symbols = np.zeros((3, 2, 4, 4), np.int16)
+    symbols[:, 0, 0, 0] = -2
+    symbols[:, 1] = 1
+    counts = count_symbols(symbols, 5)
+    assert counts.shape == (2, 11) and counts[0, 3] == 3 and counts[1, 6] == 48
+    tables = tables_from_counts(counts, 5)
+    assert tables.offsets.tolist() == [-2, -2] and tables.alphabet == 4
+    assert tables.frequencies.min() >= 1 and tables.frequencies[1].argmax() == 3
+
+
+def test_settings_come_from_yaml_and_misspelt_ones_are_refused(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text("batch_size: 8\narchitecture: {detail_width: 16}\n")
+    settings = read_training(path)
+    assert settings.batch_size == 8 and settings.architecture.detail_width == 16
+    path.write_text("batchsize: 8\n")
+    with pytest.raises(ConfigError, match="batch_size"):
+        read_training(path)
+    with pytest.raises(ConfigError):
+        read_training(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="threads"):
+        training_from_mapping({"threads": 0})
+
+
+def test_the_shipped_config_is_the_default():
+    from pathlib import Path
+
+    from navisplit.train.settings import DepthTraining
+
+    assert read_training(Path(__file__).parents[2] / "config" / "depth.yaml") == DepthTraining()
+
+
+def test_minutes_are_shared_out_in_proportion():
+    settings = with_minutes(tiny_training(teacher_minutes=10.0, student_minutes=30.0), 8.0)
+    assert (settings.teacher_minutes, settings.student_minutes) == (2.0, 6.0)
