@@ -110,13 +110,17 @@ class StatusLine:
         self._update = update
         self._last_s = -self.PERIOD_S
 
+    def message(self, text: str) -> None:
+        """Print a line that stays."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
     def __call__(self, text: str) -> None:
-        """Show it."""
+        """Show the newest status."""
         if self._console.is_terminal:
             self._update(text)
         elif time.monotonic() - self._last_s >= self.PERIOD_S:
             self._last_s = time.monotonic()
-            self._console.print(text, markup=False, soft_wrap=True)
+            self.message(text)
 
 
 def print_summary(console: Console, out: Path) -> None:

@@ -88,6 +88,8 @@ def _bake(bvh: Bvh, vertices: Floats, normals: Floats, spread: Floats, soft: NDA
             t = hit[k]
             if t >= 0:
                 blocked += f32(1.0) - distance[k] / radius
-                if not soft[t] and _is_back_face(bvh.triangles, t, directions[0, k], directions[1, k], directions[2, k]):
+                if not soft[t] and _is_back_face(
+                    bvh.triangles, t, directions[0, k], directions[1, k], directions[2, k]
+                ):
                     buried += 1
         exposure[i] = f32(-1.0) if f32(buried) > _INSIDE_SHARE * f32(LANES) else f32(1.0) - blocked / f32(LANES)

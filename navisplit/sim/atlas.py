@@ -59,7 +59,9 @@ def _checked(material: Material) -> Floats:
             "Resample the texture."
         )
     if not np.isfinite(albedo).all():
-        raise WorldError(f"Material {material.name!r}: expected finite albedo, found NaN or infinity. Check the texture.")
+        raise WorldError(
+            f"Material {material.name!r}: expected finite albedo, found NaN or infinity. Check the texture."
+        )
     if material.tile_m is not None and not material.tile_m > 0:
         raise WorldError(f"Material {material.name!r}: expected tile_m > 0 or None, found {material.tile_m}.")
     return np.clip(albedo, 0.0, 1.0)

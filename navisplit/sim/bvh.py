@@ -28,7 +28,9 @@ class Bvh(NamedTuple):
     """The hierarchy as plain arrays, so that kernels can take it whole."""
 
     bounds: Floats  # (nodes, 6) low corner, high corner, m
-    links: Ints  # (nodes, 3) first child (the second follows it) or first triangle; triangle count (0 = inner); split axis
+    links: (
+        Ints  # (nodes, 3) first child (the second follows it) or first triangle; triangle count (0 = inner); split axis
+    )
     triangles: Floats  # (T, 9) the three corners, in leaf order
     order: Ints  # (T,) number of each triangle in the input
 

@@ -1,9 +1,9 @@
 """SimpleFlight's cascade controller as numba kernels: position -> velocity -> angle -> rate -> rotor signals.
 
-Written from the published behaviour of AirSim 1.8.1's default flight controller; structure and numbers are its
-own (``PARAMETERS`` below), including its known habits: no integral on x and y (a steady speed error remains), a fresh
-controller whenever the mode of an axis changes (so the vertical integral restarts), position hold that feeds each
-world axis only through its own body axis. Axes are ordered roll, pitch, yaw, throttle; roll moves along y, pitch
+Behaviour and numbers follow AirSim 1.8.1's SimpleFlight (MIT), which was read in source and measured in flight; the code
+is ours. Its known habits are kept: no integral on x and y (a steady speed error remains), a fresh controller whenever
+the mode of an axis changes (so the vertical integral restarts), position hold that feeds each world axis only through
+its own body axis (so at a heading of 90 degrees it only damps). Axes are ordered roll, pitch, yaw, throttle; roll moves along y, pitch
 along x (NED world, FRD body).
 """
 

@@ -37,7 +37,9 @@ def _interpolate(grid: Image, size: int, axis: int) -> Image:
     return np.take(grid, low, axis) * (1 - t) + np.take(grid, (low + 1) % cells, axis) * t
 
 
-def cells(rng: np.random.Generator, size: int, count: int, jitter: float = 0.9) -> tuple[Image, Image, NDArray[np.int64]]:
+def cells(
+    rng: np.random.Generator, size: int, count: int, jitter: float = 0.9
+) -> tuple[Image, Image, NDArray[np.int64]]:
     """Jittered cells, ``count`` x ``count``: gap to the border between two (N, N), distance to the centre, cell number.
 
     Both lengths in cell sizes (Worley 1996).

@@ -31,8 +31,16 @@ def _enter_box(bvh: Bvh, node: int, origin: Floats, inverse: Floats, limit: np.f
 def _hit_triangle(corners: Floats, n: int, origin: Floats, direction: Floats, limit: np.float32) -> np.float32:
     """Distance to a triangle (9,) in units of the direction, or -1 (Moeller and Trumbore 1997, in float64)."""
     dx, dy, dz = f64(direction[0]), f64(direction[1]), f64(direction[2])
-    ux, uy, uz = f64(corners[n, 3]) - corners[n, 0], f64(corners[n, 4]) - corners[n, 1], f64(corners[n, 5]) - corners[n, 2]
-    vx, vy, vz = f64(corners[n, 6]) - corners[n, 0], f64(corners[n, 7]) - corners[n, 1], f64(corners[n, 8]) - corners[n, 2]
+    ux, uy, uz = (
+        f64(corners[n, 3]) - corners[n, 0],
+        f64(corners[n, 4]) - corners[n, 1],
+        f64(corners[n, 5]) - corners[n, 2],
+    )
+    vx, vy, vz = (
+        f64(corners[n, 6]) - corners[n, 0],
+        f64(corners[n, 7]) - corners[n, 1],
+        f64(corners[n, 8]) - corners[n, 2],
+    )
     px, py, pz = dy * vz - dz * vy, dz * vx - dx * vz, dx * vy - dy * vx
     determinant = ux * px + uy * py + uz * pz
     if abs(determinant) < 1e-15:

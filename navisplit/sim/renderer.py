@@ -95,7 +95,9 @@ class RayCaster:
         """Planar depth (N, H, W); UsageError when the views differ in size."""
         sizes = {(v.intrinsics.height, v.intrinsics.width) for v in views}
         if len(sizes) != 1:
-            raise UsageError(f"depth_batch: expected views of one image size, found {sorted(sizes)}. Group them by size.")
+            raise UsageError(
+                f"depth_batch: expected views of one image size, found {sorted(sizes)}. Group them by size."
+            )
         depth = np.empty((len(views), *sizes.pop()), np.float32)
         trace_depth(self.query.bvh, np.stack([camera_rows(v) for v in views]), np.float32(SKY_DEPTH_M), depth)
         return depth
@@ -107,7 +109,9 @@ def camera_rows(view: CameraView) -> Floats:
     forward, right, down = rotation[:, 0], -rotation[:, 1], -rotation[:, 2]
     camera = view.intrinsics
     across, along = right / camera.fx, down / camera.fy
-    rows = np.stack([np.asarray(view.position, np.float64), forward - camera.cx * across - camera.cy * along, across, along])
+    rows = np.stack(
+        [np.asarray(view.position, np.float64), forward - camera.cx * across - camera.cy * along, across, along]
+    )
     if not all(map(math.isfinite, rows.ravel())):
         raise ValueError(f"CameraView: expected finite position, orientation and intrinsics, found {view}.")
     return rows.astype(np.float32)

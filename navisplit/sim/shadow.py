@@ -7,11 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from navisplit.sim.kernel import Floats, kernel
+from navisplit.sim.kernel import Floats, index, inlined, kernel
 
 f32 = np.float32
+_HALF, _ONE = f32(0.5), f32(1.0)
 
 _MARGIN_M = 0.5
+_OUTSKIRTS = 0.01  # share of the corners on each side that may lie outside the map, in full sun
+_OUTSKIRTS_MARGIN_M = 8.0
 
 
 class ShadowMap(NamedTuple):
@@ -31,6 +34,9 @@ def bake_shadow(triangles: Floats, sun: ArrayLike, resolution: int) -> ShadowMap
     axes = np.stack([right, np.cross(towards, right), -towards])
     seen = triangles.reshape(-1, 3).astype(np.float64) @ axes.T
     low, high = seen.min(0) - _MARGIN_M, seen.max(0) + _MARGIN_M
+    # The map covers where the triangles are, not the empty fields around: its texels are the sharpness of shadows.
+    low[:2] = np.maximum(low[:2], np.quantile(seen[:, :2], _OUTSKIRTS, axis=0) - _OUTSKIRTS_MARGIN_M)
+    high[:2] = np.minimum(high[:2], np.quantile(seen[:, :2], 1.0 - _OUTSKIRTS, axis=0) + _OUTSKIRTS_MARGIN_M)
     texel = float(max(high[0] - low[0], high[1] - low[1])) / resolution
     scale = np.array([1.0 / texel, 1.0 / texel, 1.0])
     to_texel = np.concatenate([axes * scale[:, None], (-low * scale)[:, None]], axis=1).astype(np.float32)
@@ -64,3 +70,26 @@ def _rasterise(corners: Floats, depth: Floats) -> None:
                     z = u * az + v * bz + w * cz
                     if z < depth[row, column]:
                         depth[row, column] = z
+
+
+@inlined
+def sunlit(shadow: ShadowMap, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
+    """Share of the sun's disc seen from a point, 0..1: 4x4 comparisons, bilinear weights (percentage-closer filter)."""
+    m, size = shadow.to_texel, shadow.depth.shape[0]
+    u = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3] - _HALF
+    v = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3] - _HALF
+    depth = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+    if u < 1 or v < 1 or u >= size - 3 or v >= size - 3:
+        return _ONE
+    column, row = int(u), int(v)
+    a, b = u - f32(column), v - f32(row)
+    lit = _ZERO
+    for j in range(4):
+        line = index(row - 1 + j)
+        d0 = f32(shadow.depth[line, index(column - 1)] >= depth)
+        d1 = f32(shadow.depth[line, index(column)] >= depth)
+        d2 = f32(shadow.depth[line, index(column + 1)] >= depth)
+        d3 = f32(shadow.depth[line, index(column + 2)] >= depth)
+        weight = (_ONE - b) if j == 0 else (b if j == 3 else _ONE)
+        lit += weight * (d0 * (_ONE - a) + d1 + d2 + d3 * a)
+    return lit * f32(1.0 / 9.0)

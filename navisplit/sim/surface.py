@@ -85,7 +85,9 @@ def _map_faces(query: SceneQuery, values: Floats, kinds: Ints, tile_m: Floats) -
     tiled = tile > 0
     flat = tiled & (np.einsum("tkc,tc->tk", corner_normals, face).min(1) > _FLAT_COSINE)
     ground = tiled & ((corner_normals[:, :, 2].min(1) > _GROUND_SLOPE) | (flat & (np.abs(face[:, 2]) > 0.98)))
-    along = np.where(ground[:, None], [1.0, 0.0, 0.0], _unit(np.stack([-face[:, 1], face[:, 0], 0 * face[:, 0]], axis=1)))
+    along = np.where(
+        ground[:, None], [1.0, 0.0, 0.0], _unit(np.stack([-face[:, 1], face[:, 0], 0 * face[:, 0]], axis=1))
+    )
     down = np.where(ground[:, None], [0.0, 1.0, 0.0], -np.cross(face, along))
     projected = flat | ground
     scale = 1.0 / np.where(tiled, tile, 1.0)

@@ -79,7 +79,9 @@ def _grass(rng: np.random.Generator, size: int) -> Image:
     patches = noise(rng, size, 4, 5)
     image = ramp(patches, [[0.05, 0.055, 0.02], [0.09, 0.10, 0.035], [0.13, 0.115, 0.06]])
     count = size * size // 24
-    colours = _shades(rng, count, [[0.05, 0.10, 0.02], [0.09, 0.16, 0.035], [0.15, 0.18, 0.06], [0.20, 0.18, 0.09]], 0.3)
+    colours = _shades(
+        rng, count, [[0.05, 0.10, 0.02], [0.09, 0.16, 0.035], [0.15, 0.18, 0.06], [0.20, 0.18, 0.09]], 0.3
+    )
     blades(image, rng, count, (0.012, 0.04), colours)
     return image * (0.72 + 0.56 * patches[..., None])
 

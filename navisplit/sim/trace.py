@@ -80,7 +80,9 @@ def _hit_triangle(e: Floats, triangle: int, dx: Floats, dy: Floats, dz: Floats, 
 
 
 @outlined
-def trace_packet(bvh: Bvh, origin: Floats, directions: Floats, work: Floats, stack: Ints, distance: Floats, hit: Ints) -> None:
+def trace_packet(
+    bvh: Bvh, origin: Floats, directions: Floats, work: Floats, stack: Ints, distance: Floats, hit: Ints
+) -> None:
     """Nearest hit of 32 rays from one origin.
 
     ``directions`` (3, 32); ``distance`` (32,) in: how far to look, out: where it hit, in units of the direction;

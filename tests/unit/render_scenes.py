@@ -47,7 +47,9 @@ def ground(half=40.0, cells=8, material=0, segmentation=1):
 
 MATERIALS = (
     plain("earth", (0.2, 0.2, 0.2)),
-    Material("checks", np.kron(np.indices((4, 4)).sum(0) % 2, np.ones((4, 4)))[..., None].repeat(3, 2).astype(np.float32)),
+    Material(
+        "checks", np.kron(np.indices((4, 4)).sum(0) % 2, np.ones((4, 4)))[..., None].repeat(3, 2).astype(np.float32)
+    ),
     plain("leaf", (0.1, 0.3, 0.05), foliage=True),
 )
 
@@ -59,4 +61,6 @@ def yard(light=None):
 
 
 def view(width=64, height=36, position=(0.0, 0.0, 1.0), yaw=0.0, pitch=0.0, fov=90.0):
-    return CameraView(np.array(position), quaternion_from_euler(0.0, pitch, yaw), Intrinsics.from_fov(width, height, fov))
+    return CameraView(
+        np.array(position), quaternion_from_euler(0.0, pitch, yaw), Intrinsics.from_fov(width, height, fov)
+    )

@@ -76,7 +76,9 @@ def test_same_bytes_every_time_from_every_caster_and_thread(caster):
 
 
 def test_no_ray_slips_between_triangles():
-    room = Scene("room", (box("room", (3.0, -2.0, 1.0), (60, 50, 20), 0, 5, inward=True),), (plain("p", (0.5, 0.5, 0.5)),))
+    room = Scene(
+        "room", (box("room", (3.0, -2.0, 1.0), (60, 50, 20), 0, 5, inward=True),), (plain("p", (0.5, 0.5, 0.5)),)
+    )
     caster = RayCaster(room, shadow_resolution=64)
     rng = np.random.default_rng(3)
     for _ in range(12):
@@ -127,7 +129,12 @@ def test_set_light_changes_colour_only(caster):
 
 
 def test_no_light_is_shown_outside_byte_range_or_black():
-    for light in (Light(sun_intensity=0.0), Light(cloud_cover=1.0), Light(sun_direction=(1, 0, -1)), Light(fog_density=1.0)):
+    for light in (
+        Light(sun_intensity=0.0),
+        Light(cloud_cover=1.0),
+        Light(sun_direction=(1, 0, -1)),
+        Light(fog_density=1.0),
+    ):
         frame = RayCaster(yard(light), shadow_resolution=64).render(view())
         assert 15 < frame.rgb.mean() < 245, light
 

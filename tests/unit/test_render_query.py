@@ -55,7 +55,8 @@ def test_nearest_beyond_the_limit_is_the_limit_and_no_object(soup):
 
 def test_cast_agrees_with_trying_every_triangle(soup):
     rng = np.random.default_rng(2)
-    origins, directions = rng.uniform(-8, 8, (200, 3)), rng.normal(size=(200, 3))
+    origins = rng.uniform(-8, 8, (200, 3))
+    directions = rng.normal(0, 3, (200, 3)) - origins
     distance, owner, normal = soup.cast(origins, directions * 3.7, 30.0)
     hits = 0
     for i in range(200):

@@ -17,7 +17,6 @@ from navisplit.sim.autopilot import Kinematics
 from navisplit.sim.commands import FOREVER_S, YawMode
 from navisplit.sim.geodesy import GeoPoint
 
-
 MAX_NUMBER = 1e30  # of any coordinate, speed or gain
 
 
