@@ -1,7 +1,7 @@
 """Materials packed for the kernels: all albedos, with their mip levels, in one array of bytes.
 
-Texels hold the square root of linear colour ("gamma 2"): eight bits then resolve dark tones, and decoding is one product.
-The fourth byte is relief, the brightness against its surroundings, which tilts the shading normal.
+Texels hold the square root of linear colour ("gamma 2"): eight bits then resolve dark tones, and decoding is one
+product. The fourth byte is relief, the brightness against its surroundings, which tilts the shading normal.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def pack_atlas(materials: Sequence[Material]) -> Atlas:
         levels = _mip_levels(_checked(material))
         shape[m] = len(levels) - 1, material.foliage, material.tile_m is not None
         means[m] = levels[-1].reshape(3)
-        for n, (level, relief) in enumerate(zip(levels, _relief(levels))):
+        for n, (level, relief) in enumerate(zip(levels, _relief(levels), strict=True)):
             starts[m, n] = total
             packed = np.empty((level.shape[0] * level.shape[1], 4), np.uint8)
             packed[:, :3] = np.sqrt(level).reshape(-1, 3) * 255.0 + 0.5
@@ -55,8 +55,8 @@ def _checked(material: Material) -> Floats:
     size = albedo.shape[0] if albedo.ndim == 3 else 0
     if albedo.shape != (size, size, 3) or size not in {1 << n for n in range(MAX_LEVELS)}:
         raise WorldError(
-            f"Material {material.name!r}: expected a square RGB albedo of 1, 2, 4 .. 1024 px, found shape {albedo.shape}. "
-            "Resample the texture."
+            f"Material {material.name!r}: expected a square RGB albedo of 1, 2, 4 .. 1024 px, "
+            f"found shape {albedo.shape}. Resample the texture."
         )
     if not np.isfinite(albedo).all():
         raise WorldError(

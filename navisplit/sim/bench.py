@@ -49,7 +49,7 @@ def bench(world_scene: Scene, *, poses: int = 40, rounds: int = 3, seed: int = 0
 
 
 def sample_views(query: SceneQuery, count: int, rng: np.random.Generator, camera: Intrinsics) -> list[CameraView]:
-    """Random level views 1.5..4 m above what is below, inside the middle of the scene and 0.8 m clear where possible."""
+    """Random level views 1.5..4 m above what is below, in the middle of the scene and 0.8 m clear where possible."""
     low, high = np.percentile(query.vertices, 20, axis=0), np.percentile(query.vertices, 80, axis=0)
     top = float(query.vertices[:, 2].max()) + 10.0
     views: list[CameraView] = []

@@ -1,5 +1,6 @@
-"""Bounding volume hierarchy over triangles: binned surface area heuristic (Wald 2007, "On fast construction of SAH-based
-bounding volume hierarchies"), two children per node, float32.
+"""Bounding volume hierarchy over triangles: two children per node, binned surface area heuristic, float32.
+
+Wald 2007, "On fast construction of SAH-based bounding volume hierarchies".
 """
 
 from __future__ import annotations
@@ -28,9 +29,7 @@ class Bvh(NamedTuple):
     """The hierarchy as plain arrays, so that kernels can take it whole."""
 
     bounds: Floats  # (nodes, 6) low corner, high corner, m
-    links: (
-        Ints  # (nodes, 3) first child (the second follows it) or first triangle; triangle count (0 = inner); split axis
-    )
+    links: Ints  # (nodes, 3) first child (the second follows it) or first triangle; triangles (0 = inner); axis
     triangles: Floats  # (T, 9) the three corners, in leaf order
     order: Ints  # (T,) number of each triangle in the input
 

@@ -1,10 +1,10 @@
 """SimpleFlight's cascade controller as numba kernels: position -> velocity -> angle -> rate -> rotor signals.
 
-Behaviour and numbers follow AirSim 1.8.1's SimpleFlight (MIT), which was read in source and measured in flight; the code
-is ours. Its known habits are kept: no integral on x and y (a steady speed error remains), a fresh controller whenever
-the mode of an axis changes (so the vertical integral restarts), position hold that feeds each world axis only through
-its own body axis (so at a heading of 90 degrees it only damps). Axes are ordered roll, pitch, yaw, throttle; roll moves along y, pitch
-along x (NED world, FRD body).
+Behaviour and numbers follow AirSim 1.8.1's SimpleFlight (MIT), read in source and measured in flight; the code is ours.
+Its known habits are kept: no integral on x and y (a steady speed error remains), a fresh controller whenever the mode
+of an axis changes (so the vertical integral restarts), position hold that feeds each world axis only through its own
+body axis (so at a heading of 90 degrees it only damps). Axes are ordered roll, pitch, yaw, throttle; roll moves along
+y, pitch along x (NED world, FRD body).
 """
 
 from __future__ import annotations

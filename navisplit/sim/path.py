@@ -1,7 +1,8 @@
 """AirSim's path follower: moveOnPath and what is built on it (moveToPosition, moveToZ, takeoff, goHome, hover).
 
 It chases a point a look-ahead along the path with velocity set-points and ends when the look-ahead runs out of path:
-at nearly full speed, as the real one does, since SimpleFlight sets the braking distances to zero. The rules were read in AirSim 1.8.1's source.
+at nearly full speed, as the real one does, since SimpleFlight sets the braking distances to zero. The rules
+were read in AirSim 1.8.1's source; the code is ours.
 """
 
 from __future__ import annotations

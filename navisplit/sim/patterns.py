@@ -112,9 +112,9 @@ def scatter(image: Image, rng: np.random.Generator, count: int, radius: tuple[fl
     inside = np.abs(across) < 1.0 - along**2
     light = np.clip(0.82 + 0.35 * across + 0.12 * (np.abs(across) < 0.12), 0.3, 1.3)
     x, y = rng.integers(0, size, (2, count, 1))
-    rows, columns = np.broadcast_to((y + v) % size, inside.shape)[inside], np.broadcast_to((x + u) % size, inside.shape)
+    rows, columns = (np.broadcast_to(at % size, inside.shape)[inside] for at in (y + v, x + u))
     shade = (light[..., None] * colours[:, None, :])[inside]
-    image[rows, columns[inside]] = shade
+    image[rows, columns] = shade
 
 
 def courses(rng: np.random.Generator, size: int, across: int, down: int, wobble: float = 0.0

@@ -15,8 +15,8 @@ from navisplit.sim.scene import Scene
 class SceneQuery:
     """Distances (m, unsigned: the inside of a solid looks like the outside) and rays in the ``map`` frame.
 
-    Costs one hierarchy build and no shading; a ray caster takes it and shares its hierarchy. Calls are pure and may come
-    from several threads.
+    Costs one hierarchy build and no shading; a ray caster takes it and shares its hierarchy. Calls are pure and may
+    come from several threads.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -25,7 +25,10 @@ class SceneQuery:
         self.scene = scene
         starts = np.cumsum([0] + [len(o.vertices) for o in scene.objects])
         vertices = np.concatenate([np.asarray(o.vertices, np.float32).reshape(-1, 3) for o in scene.objects])
-        faces = [np.asarray(o.faces, np.int64).reshape(-1, 3) + start for o, start in zip(scene.objects, starts)]
+        faces = [
+            np.asarray(o.faces, np.int64).reshape(-1, 3) + start
+            for o, start in zip(scene.objects, starts[:-1], strict=True)
+        ]
         self.vertices: Floats = vertices  # (V, 3) of all objects, m
         self.faces: Ints = np.concatenate(faces).astype(np.int32)  # (T, 3) of all objects, into ``vertices``
         owner = np.repeat(np.arange(len(scene.objects), dtype=np.int32), [len(o.faces) for o in scene.objects])
@@ -40,7 +43,7 @@ class SceneQuery:
         """Nearest surface within ``max_distance`` of points (N, 3).
 
         Returns distance (N,) = max_distance where there is none, object index (N,) int32 (-1), closest point (N, 3) (the
-        point itself) and unit normal (N, 3) from the surface towards the point (zero). On the surface it is the face's own.
+        point itself) and unit normal (N, 3) from the surface to the point (zero); on the surface it is the face's.
         """
         p = _rows(points)
         distance, hit, closest = np.empty(len(p), np.float32), np.empty(len(p), np.int32), np.empty_like(p)
@@ -54,8 +57,8 @@ class SceneQuery:
     def cast(self, origins: ArrayLike, directions: ArrayLike, max_range: float) -> tuple[Floats, Ints, Floats]:
         """First surface along rays (N, 3) with directions (N, 3) of any length, both faces counting.
 
-        Returns distance (N,) in metres = max_range where there is none, object index (N,) int32 (-1) and the unit normal
-        (N, 3) of the surface on the ray's side (zero). A direction of length zero hits nothing.
+        Returns distance (N,) in metres = max_range where there is none, object index (N,) int32 (-1) and the unit
+        normal (N, 3) of the surface on the ray's side (zero). A direction of length zero hits nothing.
         """
         o, d = _rows(origins), _rows(directions).astype(np.float64)
         o = np.ascontiguousarray(np.broadcast_to(o, d.shape))

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from navisplit.sim.kernel import Floats, index, inlined, kernel
 
 f32 = np.float32
-_HALF, _ONE = f32(0.5), f32(1.0)
+_ZERO, _HALF, _ONE = f32(0.0), f32(0.5), f32(1.0)
 
 _MARGIN_M = 0.5
 _OUTSKIRTS = 0.01  # share of the corners on each side that may lie outside the map, in full sun
@@ -18,7 +18,7 @@ _OUTSKIRTS_MARGIN_M = 8.0
 
 
 class ShadowMap(NamedTuple):
-    """Depth towards the sun, and how to get there: texel = ``to_texel`` (x, y, z, 1), third row = metres from the sun."""
+    """Depth as the sun sees it, and how to get there: (column, row, depth) = ``to_texel`` (x, y, z, 1)."""
 
     depth: Floats  # (N, N) m below the plane through the scene's highest point towards the sun; large where nothing is
     to_texel: Floats  # (3, 4) world point -> column, row, depth

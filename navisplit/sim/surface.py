@@ -78,7 +78,7 @@ def _mesh_uv(scene: Scene) -> Floats:
 
 
 def _map_faces(query: SceneQuery, values: Floats, kinds: Ints, tile_m: Floats) -> None:
-    """Project flat and ground-like faces once, here; leave curved ones to the kernel; measure density and directions."""
+    """Project flat and ground-like faces once, here; leave curved ones to the kernel; note density and directions."""
     tile = tile_m[kinds[:, 0]]
     corners, face = query.bvh.triangles.reshape(-1, 3, 3), query.face_normals
     corner_normals = values[:, 0:9].reshape(-1, 3, 3)

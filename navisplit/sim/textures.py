@@ -1,7 +1,7 @@
 """Procedural albedo textures: tileable, seeded, linear colour.
 
-Every seed shifts hue, brightness, contrast and pattern, so that no tile gives the scale away from one world to the next.
-Albedos are near measured ones (grass 0.1, asphalt 0.08, concrete 0.4, plaster 0.6); patterns are our own.
+Every seed shifts hue, brightness, contrast and pattern, so that no tile gives the scale away from one world to the
+next. Albedos are near measured ones (grass 0.1, asphalt 0.08, concrete 0.4, plaster 0.6); patterns are our own.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def _bilinear(atlas: Atlas, material: int, level: int, u: np.float32, v: np.floa
 def sample(
     atlas: Atlas, material: int, u: np.float32, v: np.float32, tiles: np.float32, footprint: np.float32
 ) -> tuple:
-    """Linear colour and slope of the relief along u and v; trilinear. ``tiles`` per metre, ``footprint`` tiles per pixel."""
+    """Trilinear colour (linear) and slope of the relief along u and v; ``tiles`` per metre, ``footprint`` per pixel."""
     last = atlas.shape[material, 0]
     texels = footprint * f32(1 << last) * f32(0.75)
     level = 0

@@ -1,7 +1,7 @@
-"""Rays against the hierarchy: packets of 8x4 rays from one point (cameras, ambient occlusion), single rays, nearest points.
+"""Packets of 8x4 rays from one point against the hierarchy: cameras, ambient occlusion.
 
-All lanes of a packet visit the same nodes, so boxes and triangles are set up once, as scalars, and tested against 32 rays
-with vector instructions. Directions are not normalised: with the forward component 1, distance is planar depth.
+All lanes of a packet visit the same nodes, so boxes and triangles are set up once, as scalars, and tested against 32
+rays with vector instructions. Directions are not normalised: with the forward component 1, distance is planar depth.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def aim_packet(camera: Floats, column: int, row: int, directions: Floats) -> Non
 
 @outlined
 def _set_edges(corners: Floats, triangle: int, x: np.float32, y: np.float32, z: np.float32, edges: Floats) -> None:
-    """Edge functions of a triangle seen from (x, y, z): edges[0:9] three normals, [9:12] its own normal, [12] the volume.
+    """Edge functions of a triangle seen from (x, y, z): e[0:9] three normals, [9:12] its own normal, [12] the volume.
 
     A ray d passes inside when d.normals have one sign; its distance is volume / (d.normal). Computed in float64 and
     rounded once, so two triangles agree on their common edge and no ray slips between them.

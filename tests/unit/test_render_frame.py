@@ -89,7 +89,7 @@ def test_no_ray_slips_between_triangles():
 def test_depth_batch_keeps_order_and_refuses_mixed_sizes(caster):
     views = [view(yaw=a) for a in (0.0, 1.0, 2.0)]
     batch = caster.depth_batch(views)
-    for one, v in zip(batch, views):
+    for one, v in zip(batch, views, strict=True):
         np.testing.assert_array_equal(one, caster.render(v).depth)
     with pytest.raises(UsageError, match="one image size"):
         caster.depth_batch([view(64, 36), view(32, 18)])

@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
 
+from navisplit.config import CameraConfig
 from navisplit.errors import UsageError, WorldError
 from navisplit.frames import euler_of
 from navisplit.sim.query import SceneQuery
+from navisplit.sim.renderer import Frame
 from navisplit.sim.scene import Material, Scene, SceneObject
+from navisplit.train import collect as collecting
 from navisplit.train.collect import plan
+from navisplit.train.dataset import DepthData
 from navisplit.train.poses import AHEAD_M, CLEARANCE_M, HEIGHT_M, TILT_LIMIT, PoseSampler
 
 
@@ -30,11 +34,15 @@ def box(name, identity, low, high):
     return SceneObject(name, vertices, faces, normals, np.zeros(len(faces), np.int32), identity)
 
 
-@pytest.fixture(scope="module")
-def sampler():
+def yard():
     things = [box(f"pillar_{i}", 5, (x, y, 0), (x + 0.5, y + 0.5, 8)) for i, (x, y) in enumerate(GRID)]
     house = box("house", 9, (-6, -6, 0), (6, 6, 7))
-    scene = Scene("test", (box("ground", 1, (-60, -60, -1), (60, 60, 0)), house, *things), (MATERIAL,))
+    return Scene("test", (box("ground", 1, (-60, -60, -1), (60, 60, 0)), house, *things), (MATERIAL,))
+
+
+@pytest.fixture(scope="module")
+def sampler():
+    scene = yard()
     return PoseSampler(scene, SceneQuery(scene))
 
 
@@ -100,3 +108,64 @@ def test_impossible_plans_are_usage_errors():
         plan(2, 4, ["forest"], 0)
     with pytest.raises(UsageError, match="once"):
         plan(100, 4, ["forest", "forest"], 0)
+
+
+class Painter:
+    """Stands in for the ray caster: pictures that tell from where they were taken, and how many were."""
+
+    pictures = 0
+
+    def __init__(self, scene, *, query):
+        self.light = 0
+
+    def set_light(self, light):
+        self.light += 1
+
+    def render(self, view):
+        Painter.pictures += 1
+        height, width = view.intrinsics.height, view.intrinsics.width
+        depth = np.full((height, width), 7.0, np.float32)
+        depth[::2, ::2] = view.position[2]
+        depth[0, 0] = 65504.0
+        shade = int(abs(view.position[0])) + 70 * self.light
+        return Frame(np.full((height, width, 3), shade, np.uint8), depth, np.full((height, width), 5, np.uint8))
+
+
+@pytest.fixture
+def render(monkeypatch):
+    monkeypatch.setattr(collecting, "generate", lambda family, seed: None)
+    monkeypatch.setattr(collecting, "build_scene", lambda world: yard())
+    monkeypatch.setattr(collecting, "RayCaster", Painter)
+    Painter.pictures = 0
+    plans = [p for p in plan(8, 1, ["forest"], 0) if p.split == "train"]
+    return lambda folder: collecting.collect(folder, plans, CameraConfig(width=32, height=16), lambda text: None)
+
+
+def test_the_same_seed_gives_the_same_frames(render, tmp_path):
+    assert render(tmp_path / "a") == render(tmp_path / "b") == 8
+    for name in ("rgb", "depth", "segmentation", "pose"):
+        one, two = (np.load(tmp_path / d / "train" / "forest-1000" / f"{name}.npy") for d in "ab")
+        np.testing.assert_array_equal(one, two)
+
+
+def test_depth_is_that_of_even_pixels_and_keeps_the_sky(render, tmp_path):
+    render(tmp_path)
+    batch = DepthData(tmp_path, "train").take(np.arange(8))
+    pose = np.load(tmp_path / "train" / "forest-1000" / "pose.npy")
+    assert batch.depth.shape == (8, 8, 16) and (batch.depth[:, 0, 0] == 65504.0).all()
+    np.testing.assert_allclose(batch.depth[:, 3, 3], pose[:, 2], rtol=1e-3)
+
+
+def test_an_interrupted_run_renders_only_what_is_missing(render, tmp_path):
+    render(tmp_path)
+    render(tmp_path)
+    assert Painter.pictures == 8
+    (tmp_path / "train" / "forest-1000" / "world.json").unlink()  # as if it had been cut short
+    render(tmp_path)
+    assert Painter.pictures == 16 and len(DepthData(tmp_path, "train")) == 8
+
+
+def test_frames_of_another_camera_are_not_mixed_in(render, tmp_path):
+    render(tmp_path)
+    with pytest.raises(UsageError, match="another camera"):
+        collecting.collect(tmp_path, [], CameraConfig(width=64, height=32), lambda text: None)

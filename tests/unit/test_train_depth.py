@@ -273,3 +273,26 @@ def test_the_shipped_config_is_the_default():
 def test_minutes_are_shared_out_in_proportion():
     settings = with_minutes(tiny_training(teacher_minutes=10.0, student_minutes=30.0), 8.0)
     assert (settings.teacher_minutes, settings.student_minutes) == (2.0, 6.0)
+
+
+def test_the_command_trains_exports_and_continues(data, tmp_path):
+    import json
+
+    import typer
+    from typer.testing import CliRunner
+
+    from navisplit.cli.train import register
+
+    app = typer.Typer()
+    register(app)
+    settings = {"batch_size": 4, "threads": 1, "architecture": dataclasses.asdict(TINY)}
+    (tmp_path / "s.yaml").write_text(json.dumps(settings))
+    command = ["train", "depth", "--data", str(data), "--out", str(tmp_path / "mine"), "--run", str(tmp_path / "run")]
+    command += ["--config", str(tmp_path / "s.yaml"), "--minutes", "0.02"]
+    first = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert first.exit_code == 0 and "teacher: done" in first.output and load_branch_set(tmp_path / "mine").hash
+    again = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert "student: resuming" in again.output
+    command = ["train", "export", "--run", str(tmp_path / "run"), "--data", str(data), "--out", str(tmp_path / "copy")]
+    assert CliRunner().invoke(app, command, catch_exceptions=False).exit_code == 0
+    assert load_branch_set(tmp_path / "copy").hash == load_branch_set(tmp_path / "mine").hash
