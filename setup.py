@@ -36,7 +36,7 @@ def node_executables() -> list[tuple[str, list[str]]]:
 def console_scripts() -> list[str]:
     """Generic names only where they land in lib/navisplit (colcon); prefixed ones where they land in bin (pip)."""
     prefix = "" if {"develop", "install"} & set(sys.argv) else f"{PACKAGE}_"
-    nodes = [f"{prefix}{node} = {PACKAGE}.nodes.{node}:main" for node in NODES]
+    nodes = [f"{prefix}{node} = {PACKAGE}.nodes.start:{node}" for node in NODES]
     return [f"{PACKAGE} = {PACKAGE}.cli.main:main", *nodes]
 
 
@@ -79,6 +79,7 @@ setup(
         "opencv-python-headless>=4.8",
         "safetensors>=0.4",
         "constriction>=0.4",
+        "google-crc32c>=1.5",
         "trimesh>=4.0",
         "pillow>=10.0",
         "scipy>=1.11",

@@ -15,11 +15,12 @@ from navisplit.config import FlightConfig, to_mapping
 from navisplit.errors import UsageError, nearest_name
 
 PACKAGE = "navisplit"
+ENTRY_POINTS = "navisplit.nodes.start"
 
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """One node: ``ros2 run navisplit <executable>``, or ``python -m navisplit.nodes.<executable>``."""
+    """One node: ``ros2 run navisplit <executable>``, or ``python -m navisplit.nodes.start <executable>``."""
 
     executable: str
     namespace: str
@@ -33,11 +34,6 @@ class NodeSpec:
     def name(self) -> str:
         """Name in the ROS graph."""
         return self.executable
-
-    @property
-    def module(self) -> str:
-        """Python module whose ``main`` runs it."""
-        return f"{PACKAGE}.nodes.{self.executable}"
 
 
 @dataclass(frozen=True)

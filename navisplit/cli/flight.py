@@ -13,7 +13,7 @@ from pathlib import Path
 
 from navisplit.cli.processes import Child, Ended, Interrupted, Line, ProcessGroup
 from navisplit.errors import NaviSplitError, SimulatorError, UsageError
-from navisplit.graph import Graph, NodeSpec
+from navisplit.graph import ENTRY_POINTS, Graph, NodeSpec
 
 LOG_FORMAT = "[{severity}] {date_time_with_ms} {name}: {message}"
 LOG_LINE = re.compile(r"\[(?P<severity>[A-Z]+)\] \S+ \S+ (?P<name>\S+): (?P<message>.*)")
@@ -42,7 +42,7 @@ def ros_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 def node_command(spec: NodeSpec, parameters_file: Path) -> list[str]:
     """The command line that starts a node as ROS's launch would."""
-    command = [sys.executable, "-m", spec.module, "--ros-args", "--disable-external-lib-logs"]
+    command = [sys.executable, "-m", ENTRY_POINTS, spec.executable, "--ros-args", "--disable-external-lib-logs"]
     command += ["-r", f"__node:={spec.name}", "-r", f"__ns:={spec.namespace}"]
     for topic, other in spec.remappings:
         command += ["-r", f"{topic}:={other}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from navisplit.edge.server import EdgeServer
 from navisplit.evaluate.oracle import ORACLE, Oracle
 from navisplit.vehicle.gate import Gate, RandomGate
 from navisplit.vehicle.onboard import FeatureHead, Onboard
+
+if TYPE_CHECKING:
+    from navisplit.nets.branch_set import BranchSet
 
 GATE, RANDOM = "gate", "random"
 
@@ -74,12 +77,8 @@ def load_models(config: FlightConfig) -> Models:
     return Models(branch_set.hash, names, Head(branch_set), Tail(branch_set), make_gate)
 
 
-def _gate_factory(branch_set: Any) -> Callable[[FlightConfig], Gate]:
-    from navisplit.errors import ModelError
-    from navisplit.vehicle import gate
+def _gate_factory(branch_set: BranchSet) -> Callable[[FlightConfig], Gate]:
+    from navisplit.vehicle.neural_gate import load_neural_gate
 
-    if not hasattr(gate, "load_neural_gate"):
-        raise ModelError(
-            "This build has no learned gate yet; fly a fixed branch, e.g. --branch b1, or --branch random."
-        )
-    return lambda config: gate.load_neural_gate(branch_set, byte_weight=config.byte_weight)
+    load_neural_gate(branch_set, FlightConfig())  # a missing gate is told before any flight
+    return lambda config: load_neural_gate(branch_set, config)

@@ -142,7 +142,7 @@ class Flight:
             self.crew.oracle.show(self.renderer.depth_batch([_on_grid(view, self.config)])[0])
         else:
             rgb = self.renderer.render(view).rgb
-        sent = self.crew.onboard.process(rgb, odometry, self.goal, now)
+        sent = self.crew.onboard.process(rgb, odometry, self.goal, now, now_ns=now)
         if sent.packets:
             self.guard.note_sent(now, now)
         leave_ns = now + round(self.config.timing.head_s * 1e9)
@@ -172,7 +172,7 @@ class Flight:
         for data in self.downlink.receive(now):
             answer = decode(data)
             if self.guard.accept(answer, now) is None:
-                self.crew.onboard.on_answer(answer)
+                self.crew.onboard.on_answer(answer, now_ns=now)
                 self._flown = answer.stamp_ns
 
     def _steer(self) -> None:

@@ -6,6 +6,7 @@ done; the order in which workers finish does not matter.
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import signal
@@ -141,7 +142,7 @@ def evaluate(
     paths = {r.id: flights / f"{r.id:06d}.npz" for r in routes}
     finished = sum(p.is_file() for p in paths.values())
     missing = [r for r in routes if not paths[r.id].is_file()]
-    started, complete, flown_s = time.monotonic(), True, 0.0
+    started, flown_s = time.monotonic(), 0.0
     try:
         with closing(_fly_all(evaluation, models, query, missing, paths, workers)) as flying:
             for flown in flying:
@@ -149,14 +150,14 @@ def evaluate(
                 if on_episode is not None:
                     on_episode(flown, finished, len(routes))
     except KeyboardInterrupt:
-        complete = False
+        pass  # what is finished is kept; the result says that it is not complete
     # Read back, so that a resumed evaluation and an uninterrupted one go through the same files.
     episodes = [record.load(paths[i]) for i in sorted(paths) if paths[i].is_file()]
     factor = _real_time_factor(out, flown_s, time.monotonic() - started)
     summary = summarise(episodes, config, models.model_hash, factor)
     record.write_csv(episodes, out / "episodes.csv")
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
-    return Result(episodes, summary, query, complete)
+    return Result(episodes, summary, query, len(episodes) == len(routes))
 
 
 def _load_query(world: str) -> SceneQuery:
@@ -201,9 +202,15 @@ def _fly_all(
         return
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker, (evaluation,))
     try:
-        with _sigint_ignored():  # inherited by the workers, until they ignore it themselves
-            waiting: set[Future[Episode]] = {pool.submit(_fly_in_worker, r, paths[r.id]) for r in routes}
-        while waiting:
+        queue = iter(routes)
+        waiting: set[Future[Episode]] = set()
+        while True:
+            with _sigint_ignored():  # inherited by the workers, until they ignore it themselves
+                # No more than one flight a worker, so that Ctrl-C waits only for those in the air.
+                next_routes = itertools.islice(queue, workers - len(waiting))
+                waiting |= {pool.submit(_fly_in_worker, r, paths[r.id]) for r in next_routes}
+            if not waiting:
+                break
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
                 yield future.result()

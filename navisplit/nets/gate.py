@@ -33,6 +33,7 @@ class RegretNet:
     scale: Array  # (D,)
     layers: tuple[tuple[Array, Array], ...]  # (weight (in, out), bias (out,)) each
     models_hash: int  # of the branch set it was trained with
+    price_per_byte: float = 0.0  # regret that a byte may cost at byte_weight 1, tuned on rows held out
 
     @property
     def parameter_count(self) -> int:
@@ -61,6 +62,7 @@ def save_gate(net: RegretNet, folder: Path, **notes: object) -> None:
         "choices": net.choices,
         "layers": len(net.layers),
         "models_hash": net.models_hash,
+        "price_per_byte": net.price_per_byte,
     }
     (folder / META_FILE).write_text(json.dumps({**meta, "training": notes}, indent=1) + "\n")
 
@@ -79,7 +81,8 @@ def load_gate(folder: Path, *, models_hash: int) -> RegretNet:
         meta = json.loads((folder / META_FILE).read_text())
         tensors = load_file(folder / WEIGHTS_FILE)
         layers = tuple((tensors[f"weight{i}"], tensors[f"bias{i}"]) for i in range(int(meta["layers"])))
-        net = RegretNet(tuple(meta["choices"]), tensors["mean"], tensors["scale"], layers, int(meta["models_hash"]))
+        choices, price = tuple(meta["choices"]), float(meta["price_per_byte"])
+        net = RegretNet(choices, tensors["mean"], tensors["scale"], layers, int(meta["models_hash"]), price)
     except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise ModelError(
             f"The gate in {folder} cannot be read ({error}). Train it again with `navisplit train gate`."

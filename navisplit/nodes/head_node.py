@@ -85,7 +85,7 @@ class HeadNode(WorkerNode):
             return  # the guard counts what is refused
         known = isinstance(answer, wire.AnswerPacket) and answer.stamp_ns in self._sent
         if known and answer.model_hash == self._onboard.model_hash:
-            self._onboard.on_answer(answer)
+            self._onboard.on_answer(answer, now_ns=time.monotonic_ns())
 
     def _on_image(self, message: Image) -> None:
         if self._goal is None or not self._odometry:
@@ -97,7 +97,7 @@ class HeadNode(WorkerNode):
         try:
             rgb = messages.image_array(message)
             started = time.perf_counter_ns()
-            sent = self._onboard.process(rgb, odometry, self._goal, stamp_ns)
+            sent = self._onboard.process(rgb, odometry, self._goal, stamp_ns, now_ns=time.monotonic_ns())
         except (NaviSplitError, ValueError) as error:
             self.get_logger().error(f"frame dropped: {error}", throttle_duration_sec=5.0)
             return

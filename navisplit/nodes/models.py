@@ -72,8 +72,6 @@ def _load(name: str) -> BranchSet:
 
 
 def _load_gate(branch_set: BranchSet, config: FlightConfig) -> Gate:
-    from navisplit.vehicle import neural_gate
+    from navisplit.vehicle.neural_gate import load_neural_gate
 
-    if not hasattr(neural_gate, "load_neural_gate"):
-        raise ModelError("This build has no learned gate yet; fly a fixed branch, for example --branch b1.")
-    return neural_gate.load_neural_gate(branch_set, config)
+    return load_neural_gate(branch_set, config)

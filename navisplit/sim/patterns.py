@@ -119,7 +119,7 @@ def scatter(image: Image, rng: np.random.Generator, count: int, radius: tuple[fl
 
 def courses(rng: np.random.Generator, size: int, across: int, down: int, wobble: float = 0.0
             ) -> tuple[Image, Image, NDArray[np.int64]]:  # fmt: skip
-    """Rows of blocks laid in running bond: place in the block across and down (N, N) in 0..1, and the block's number."""
+    """Rows of blocks laid in running bond: place in the block across and down (N, N) in 0..1, block number."""
     t = (np.arange(size) + 0.5) / size
     shift = wobble * (noise(rng, size, 8, 3) - 0.5)
     y = (t[:, None] + shift) * down

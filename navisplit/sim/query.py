@@ -42,8 +42,8 @@ class SceneQuery:
     def nearest(self, points: ArrayLike, max_distance: float) -> tuple[Floats, Ints, Floats, Floats]:
         """Nearest surface within ``max_distance`` of points (N, 3).
 
-        Returns distance (N,) = max_distance where there is none, object index (N,) int32 (-1), closest point (N, 3) (the
-        point itself) and unit normal (N, 3) from the surface to the point (zero); on the surface it is the face's.
+        Returns distance (N,) = max_distance where there is none, object index (N,) int32 (-1), closest point (N, 3)
+        (the point itself), unit normal (N, 3) from the surface to the point (zero); on the surface it is the face's.
         """
         p = _rows(points)
         distance, hit, closest = np.empty(len(p), np.float32), np.empty(len(p), np.int32), np.empty_like(p)

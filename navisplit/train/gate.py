@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,6 @@ class GateFit:
     """A trained gate and what it does on rows it was not trained on."""
 
     net: RegretNet
-    price_per_byte: float
     rows: int
     held_out_rows: int
     mean_regret: float
@@ -76,8 +76,7 @@ def fit_gate(
     picked = (predicted + price * sizes).argmin(1)
     rows = np.arange(len(picked))
     return GateFit(
-        net=net,
-        price_per_byte=price,
+        net=dataclasses.replace(net, price_per_byte=price),
         rows=int((~test).sum()),
         held_out_rows=int(test.sum()),
         mean_regret=float(targets[test][rows, picked].mean()),

@@ -27,6 +27,7 @@ class GateInput:
     answer_age_s: float = float("inf")  # from the capture of the frame it answers to this frame's
     previous: str = ""  # choice of the last frame
     since_sent_s: float = float("inf")  # since the capture of the last frame that was not skipped
+    round_trip_s: float = 0.0  # longest of the last answers, from capture to answer, on the vehicle's clock
     budget_bps: float | None = None  # what the link is known to carry
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from navisplit.nets.gate import RegretNet
+from navisplit import wire
+from navisplit.config import FlightConfig
+from navisplit.nets.gate import RegretNet, load_gate
 from navisplit.vehicle.gate import SKIP, GateInput
+from navisplit.vehicle.head import MAX_PAYLOAD
+
+if TYPE_CHECKING:
+    from navisplit.nets.branch_set import BranchSet, BranchSpec
 
 NO_ANSWER_M = 0.0  # clearance to assume before the first answer: nothing is known to be free
 SKIP_MARGIN_S = 0.015  # kept between a skipped frame's answer age and the guard's brake (our choice)
@@ -57,15 +64,14 @@ class NeuralGate:
 
     net: RegretNet
     expected_bytes: Mapping[str, float]  # on the wire, headers included, by choice
-    byte_weight: float
-    price_per_byte: float  # regret that a byte may cost at byte_weight 1
+    byte_weight: float  # times the price that the net was tuned to; 0 always sends what is safest
     frame_period_s: float
     brake_after_s: float
 
     def choose(self, inputs: GateInput) -> str:
         """The branch for this frame, or ``skip``."""
         regret = self.net.regret(gate_features(inputs))
-        price = self.byte_weight * self.price_per_byte
+        price = self.byte_weight * self.net.price_per_byte
         best, best_cost = "", math.inf
         for name, value in zip(self.net.choices, regret, strict=True):
             if name == SKIP and not self._may_skip(inputs):
@@ -85,3 +91,20 @@ class NeuralGate:
         if inputs.budget_bps is None:
             return True
         return 8.0 * self.expected_bytes[name] <= inputs.budget_bps * self.frame_period_s
+
+
+def wire_bytes(spec: BranchSpec) -> float:
+    """Mean bytes of a branch's frame on the wire: coded slices and the packets around them."""
+    packets = max(1, math.ceil(spec.expected_bytes / MAX_PAYLOAD))
+    return spec.expected_bytes + packets * wire.FEATURE_OVERHEAD
+
+
+def load_neural_gate(branch_set: BranchSet, config: FlightConfig) -> NeuralGate:
+    """The gate in a branch set's folder. Raises ModelError where there is none, or one of other weights."""
+    return NeuralGate(
+        net=load_gate(branch_set.path, models_hash=branch_set.hash),
+        expected_bytes={SKIP: 0.0, **{spec.name: wire_bytes(spec) for spec in branch_set.branches}},
+        byte_weight=config.byte_weight,
+        frame_period_s=1.0 / config.camera.rate_hz,
+        brake_after_s=config.guard.brake_after_s,
+    )

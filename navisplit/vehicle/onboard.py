@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from navisplit import wire
 from navisplit.frames import Odometry, Vector
 from navisplit.vehicle.gate import SKIP, FixedGate, Gate, GateInput
+
+ROUND_TRIPS = 10  # answers that the round trip is taken from
+UNANSWERED = 64  # frames remembered while they wait for an answer
 
 
 class EncodedFrame(Protocol):
@@ -60,13 +64,17 @@ class Onboard:
         self._sequence = 0
         self._previous = ""
         self._sent_ns: int | None = None
+        self._pending: OrderedDict[int, int] = OrderedDict()  # capture stamp -> the vehicle's clock at capture
+        self._round_trips_s: deque[float] = deque(maxlen=ROUND_TRIPS)
 
     def set_branch(self, name: str) -> None:
         """Send a fixed branch from the next frame on; ``gate`` gives the choice back to the gate."""
         self.gate = self._chosen_gate if name == "gate" else FixedGate(name)
 
-    def on_answer(self, answer: wire.AnswerPacket) -> None:
-        """Keep an answer that the guard has accepted, for the gate to look at."""
+    def on_answer(self, answer: wire.AnswerPacket, *, now_ns: int) -> None:
+        """Keep an answer that the guard has accepted, for the gate to look at; ``now_ns`` as in ``process``."""
+        if answer.stamp_ns in self._pending:
+            self._round_trips_s.append((now_ns - self._pending.pop(answer.stamp_ns)) * 1e-9)
         if self.answer is None or answer.stamp_ns > self.answer.stamp_ns:
             self.answer = answer
 
@@ -76,9 +84,14 @@ class Onboard:
         odometry: Odometry,
         goal: Vector,
         stamp_ns: int,
+        *,
+        now_ns: int,
         budget_bps: float | None = None,
     ) -> Transmission:
-        """Packets for one picture (H, W, 3) captured at ``stamp_ns`` where ``odometry`` says."""
+        """Packets for one picture (H, W, 3) captured at ``stamp_ns`` where ``odometry`` says.
+
+        ``now_ns`` is the vehicle's own steady clock: it times round trips, and stamps only name frames.
+        """
         activations = self.head.trunk(rgb)
         summary = getattr(activations, "summary", None)
         branch = self.gate.choose(
@@ -90,6 +103,7 @@ class Onboard:
                 answer_age_s=float("inf") if self.answer is None else (stamp_ns - self.answer.stamp_ns) * 1e-9,
                 previous=self._previous,
                 since_sent_s=float("inf") if self._sent_ns is None else (stamp_ns - self._sent_ns) * 1e-9,
+                round_trip_s=max(self._round_trips_s, default=0.0),
                 budget_bps=budget_bps,
             )
         )
@@ -98,6 +112,9 @@ class Onboard:
             return Transmission(SKIP, [], stamp_ns)
         packets = self._packets(self.head.encode(activations, branch), odometry, goal, stamp_ns)
         self._sent_ns = stamp_ns
+        self._pending[stamp_ns] = now_ns
+        if len(self._pending) > UNANSWERED:
+            self._pending.popitem(last=False)
         return Transmission(branch, packets, stamp_ns)
 
     def _packets(self, encoded: EncodedFrame, odometry: Odometry, goal: Vector, stamp_ns: int) -> list[bytes]:

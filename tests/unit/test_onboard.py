@@ -40,7 +40,7 @@ def odometry(stamp_ns):
 
 
 def process(onboard, stamp_ns):
-    return onboard.process(RGB, odometry(stamp_ns), GOAL, stamp_ns)
+    return onboard.process(RGB, odometry(stamp_ns), GOAL, stamp_ns, now_ns=stamp_ns)
 
 
 def test_a_frame_becomes_packets_that_carry_state_goal_and_stamp():
@@ -74,7 +74,7 @@ def test_the_gate_is_told_the_newest_answer_and_its_age():
     onboard = Onboard(Head(), gate, 1)
     process(onboard, 0)
     for sequence, stamp in ((1, 200), (0, 100)):  # the older one comes later
-        onboard.on_answer(wire.AnswerPacket(1, sequence, stamp, VelocityCommand.zero(), 4.0, 0.5, 0, 1))
+        onboard.on_answer(wire.AnswerPacket(1, sequence, stamp, VelocityCommand.zero(), 4.0, 0.5, 0, 1), now_ns=stamp)
     process(onboard, 200_000_200)
     before, after = gate.inputs
     assert before.answer is None and before.answer_age_s == float("inf") and before.previous == ""
