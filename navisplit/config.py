@@ -71,7 +71,8 @@ class GuardConfig:
     def __post_init__(self) -> None:
         """Check ranges and that the stages follow each other."""
         _positive(self, *(f.name for f in dataclasses.fields(self)))
-        _require(self.brake_after_s < self.hold_after_s < self.land_after_s, self, "hold_after_s", "brake < hold < land")
+        in_order = self.brake_after_s < self.hold_after_s < self.land_after_s
+        _require(in_order, self, "hold_after_s", "brake < hold < land")
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def from_mapping(cls: type[T], values: Mapping[str, Any]) -> T:
             value = from_mapping(kind, value)  # type: ignore[arg-type]
         elif kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
-        elif isinstance(kind, type) and not (isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool)):
+        elif isinstance(kind, type) and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
             raise ConfigError(f"{cls.__name__}.{key}: expected {kind.__name__}, got {value!r}.")
         arguments[key] = value
     return cls(**arguments)

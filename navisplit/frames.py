@@ -72,7 +72,7 @@ class Odometry:
 
 @dataclass(frozen=True)
 class VelocityCommand:
-    """What a policy asks of the vehicle: a velocity in ``odom`` (ENU, m/s) and a yaw rate (rad/s, counter-clockwise)."""
+    """What a policy asks of the vehicle: a velocity in ``odom`` (ENU, m/s), a yaw rate (rad/s, counter-clockwise)."""
 
     velocity: Vector  # (3,)
     yaw_rate: float = 0.0
@@ -127,7 +127,12 @@ def quaternion_from_euler(roll: float, pitch: float, yaw: float) -> Quaternion:
     """Intrinsic z-y-x (yaw, pitch, roll) angles in radians to (x, y, z, w)."""
     cr, sr, cp, sp, cy, sy = (f(a / 2) for a in (roll, pitch, yaw) for f in (math.cos, math.sin))
     return np.array(
-        [sr * cp * cy - cr * sp * sy, cr * sp * cy + sr * cp * sy, cr * cp * sy - sr * sp * cy, cr * cp * cy + sr * sp * sy]
+        [
+            sr * cp * cy - cr * sp * sy,
+            cr * sp * cy + sr * cp * sy,
+            cr * cp * sy - sr * sp * cy,
+            cr * cp * cy + sr * sp * sy,
+        ]
     )
 
 

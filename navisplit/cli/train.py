@@ -1,4 +1,4 @@
-"""``navisplit train``: depth networks (``depth``), and branch sets from their checkpoints (``export``)."""
+"""``navisplit train``: depth networks (``depth``), branch sets from checkpoints (``export``), and gates (``gate``)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Train networks.")
     group.command("depth")(depth)
     group.command("export")(export)
+    group.command("gate")(gate)
     app.add_typer(group, name="train")
 
 
@@ -66,6 +67,30 @@ def export(
     settings = stored_settings(run)
     torch.set_num_threads(settings.threads)
     write(run, data, out, settings, _timed_log())
+
+
+def gate(
+    models: Annotated[str, typer.Option("--models", help="Branch set: a name of models/, or a folder.")] = "default",
+    families: Annotated[str, typer.Option("--families", help="Families of worlds, with commas.")] = (
+        "forest,neighbourhood"
+    ),
+    worlds: Annotated[int, typer.Option("--worlds", min=2, help="Generated worlds; a fifth is held out.")] = 10,
+    flights: Annotated[int, typer.Option("--flights", min=1, help="Flights in each world.")] = 4,
+    slack: Annotated[
+        float, typer.Option("--slack", min=1e-6, help="Mean regret that thrift may cost over the best branch.")
+    ] = 0.03,
+    run: Annotated[Path | None, typer.Option("--run", help="Folder of decisions. [runs/gate-NAME]")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same gate.")] = 0,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes to fly in.")] = 1,
+) -> None:
+    """Train the gate of a branch set and write it into the set's folder. Can be interrupted and continued."""
+    from navisplit.train.gate import GateTraining
+    from navisplit.train.gate_run import GateData, train_gate
+
+    chosen = tuple(name.strip() for name in families.split(",") if name.strip())
+    data = GateData(families=chosen, worlds=worlds, flights=flights, seed=seed)
+    settings = GateTraining(regret_slack=slack, seed=seed)
+    train_gate(models, run or Path("runs") / f"gate-{Path(models).name}", data, settings, workers, _timed_log())
 
 
 def _timed_log() -> Callable[[str], None]:

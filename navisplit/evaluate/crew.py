@@ -16,7 +16,7 @@ from navisplit.vehicle.gate import Gate, RandomGate
 from navisplit.vehicle.onboard import FeatureHead, Onboard
 
 if TYPE_CHECKING:
-    from navisplit.nets.branch_set import BranchSet
+    pass
 
 GATE, RANDOM = "gate", "random"
 
@@ -71,14 +71,14 @@ def load_models(config: FlightConfig) -> Models:
     make_gate = None
     if config.branch == GATE:
         make_gate = _gate_factory(branch_set)
+        make_gate(config)  # a missing or foreign gate is told before the first flight
     elif config.branch != RANDOM:
         branch_set.branch(config.branch)
     names = tuple(b.name for b in branch_set.branches)
     return Models(branch_set.hash, names, Head(branch_set), Tail(branch_set), make_gate)
 
 
-def _gate_factory(branch_set: BranchSet) -> Callable[[FlightConfig], Gate]:
+def _gate_factory(branch_set: Any) -> Callable[[FlightConfig], Gate]:
     from navisplit.vehicle.neural_gate import load_neural_gate
 
-    load_neural_gate(branch_set, FlightConfig())  # a missing gate is told before any flight
     return lambda config: load_neural_gate(branch_set, config)

@@ -142,7 +142,9 @@ def _surface_colour(world: World, t: int, distance: np.float32, origin: Floats, 
     footprint = distance * length * pixel * s[t, 18] / math.sqrt(oblique)
     red, green, blue, gx, gy, gz = _albedo(world, t, b, c, x, y, z, nx, ny, nz, footprint)
     foliage = world.atlas.shape[world.surface.kinds[t, 0], 1] != 0
-    if not foliage:
+    if foliage:
+        openness = f32(0.3) + f32(0.7) * openness  # light seeps through leaves
+    else:
         nx, ny, nz = _tilt(nx, ny, nz, gx, gy, gz)
     sun = _direct(world, foliage, nx, ny, nz, x, y, z)
     up = _HALF + (f32(0.25) if foliage else _HALF) * nz

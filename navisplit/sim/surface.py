@@ -17,7 +17,8 @@ from navisplit.sim.scene import Scene
 MAPPED, TRIPLANAR = 0, 1
 
 _FLAT_COSINE = 0.999  # corner normals this close to the face's: a flat face, mapped along itself
-_GROUND_SLOPE = 0.75  # normals steeper than this everywhere: mapped from above
+_TURNED_COSINE = 0.8  # further away: shaded as part of a crown, so the normal says nothing about the face
+_GROUND_SLOPE = 0.75  # all normals more upright than this: mapped from above
 
 
 class Surface(NamedTuple):
@@ -83,8 +84,12 @@ def _map_faces(query: SceneQuery, values: Floats, kinds: Ints, tile_m: Floats) -
     corners, face = query.bvh.triangles.reshape(-1, 3, 3), query.face_normals
     corner_normals = values[:, 0:9].reshape(-1, 3, 3)
     tiled = tile > 0
-    flat = tiled & (np.einsum("tkc,tc->tk", corner_normals, face).min(1) > _FLAT_COSINE)
-    ground = tiled & ((corner_normals[:, :, 2].min(1) > _GROUND_SLOPE) | (flat & (np.abs(face[:, 2]) > 0.98)))
+    agreement = np.einsum("tkc,tc->tk", corner_normals, face).min(1)
+    flat = tiled & ((agreement > _FLAT_COSINE) | (agreement < _TURNED_COSINE))
+    ground = tiled & (
+        ((corner_normals[:, :, 2].min(1) > _GROUND_SLOPE) & (face[:, 2] > _GROUND_SLOPE))
+        | (flat & (np.abs(face[:, 2]) > 0.98))
+    )
     along = np.where(
         ground[:, None], [1.0, 0.0, 0.0], _unit(np.stack([-face[:, 1], face[:, 0], 0 * face[:, 0]], axis=1))
     )

@@ -1,0 +1,63 @@
+"""``navisplit bench``: how fast each part is on this machine. Medians of CPU time on one core."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
+WorldOption = Annotated[str, typer.Option("--world", help="A name of worlds/, or an .sdf file.")]
+ModelsOption = Annotated[str, typer.Option("--models", help="Branch set: a name of models/, or a folder.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to the application."""
+    group = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
+    group.command("sim")(sim)
+    group.command("head")(head)
+    group.command("loop")(loop)
+    app.add_typer(group, name="bench")
+
+
+def sim(world: WorldOption = "forest", as_json: JsonOption = False) -> None:
+    """The simulator: frames (RGB, depth and segmentation at 256x144), depth batches, distance queries."""
+    from navisplit.sim.bench import bench
+    from navisplit.sim.worlds import load_scene
+
+    _print({world: bench(load_scene(world))}, as_json)
+
+
+def head(
+    world: WorldOption = "forest",
+    models: ModelsOption = "default",
+    frames: Annotated[int, typer.Option("--frames", min=2, help="Pictures to measure on.")] = 40,
+    as_json: JsonOption = False,
+) -> None:
+    """Head and tail of every branch on rendered pictures: milliseconds, and bytes on the wire."""
+    from navisplit.evaluate.bench import bench_branches
+
+    _print(bench_branches(world, models, frames), as_json)
+
+
+def loop(
+    world: WorldOption = "forest",
+    models: ModelsOption = "default",
+    branch: Annotated[str, typer.Option("--branch", help="gate, or a branch.")] = "gate",
+    as_json: JsonOption = False,
+) -> None:
+    """The whole loop, stage by stage, in one offline flight: milliseconds a frame."""
+    from navisplit.evaluate.bench import bench_loop
+
+    _print({"loop": bench_loop(world, models, branch)}, as_json)
+
+
+def _print(tables: dict[str, dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(tables, indent=1))
+        return
+    for title, table in tables.items():
+        typer.echo(title)
+        for name, value in table.items():
+            typer.echo(f"  {name:24s} {value:12.3f}" if isinstance(value, float) else f"  {name:24s} {value!s:>12s}")
