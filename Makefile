@@ -46,7 +46,7 @@ format: $(STAMP) ## rewrite the code in the house's style
 
 clean: ## delete what builds and tests leave behind (not .venv, not runs/)
 	@rm -rf build dist install log *.egg-info .pytest_cache .ruff_cache .hypothesis
-	@find navisplit tests launch -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## also delete .venv
 	@rm -rf $(VENV)

@@ -16,6 +16,9 @@ from navisplit.errors import UsageError, nearest_name
 
 PACKAGE = "navisplit"
 ENTRY_POINTS = "navisplit.nodes.start"
+OWN_SIMULATOR_S = 600.0  # it may have to compile its kernels first, on a slow machine that does other things too
+OUTSIDE_SIMULATOR_S = 30.0
+START_S = 120.0  # to take off, and for the edge server to load its models
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,15 @@ def flight_graph(values: Mapping[str, str], *, stamp: str, sides: Iterable[Side]
 
 
 def _airsim(namespace: str, plan: FlightPlan) -> NodeSpec:
-    parameters = {"host": plan.host, "port": plan.port, "origin": list(plan.origin), **_camera(plan.config)}
-    return NodeSpec("airsim_node", namespace, Side.VEHICLE, {**parameters, **_start(plan)})
+    parameters = {
+        "host": plan.host,
+        "port": plan.port,
+        "origin": list(plan.origin),
+        "connect_timeout_s": _patience_s(plan),
+        **_camera(plan.config),
+        **_start(plan),
+    }
+    return NodeSpec("airsim_node", namespace, Side.VEHICLE, parameters)
 
 
 def _head(namespace: str, config: FlightConfig) -> NodeSpec:
@@ -125,12 +135,17 @@ def _mission(namespace: str, plan: FlightPlan) -> NodeSpec:
         "length_m": plan.length_m,
         "out": plan.out,
         "record": plan.record,
+        "start_timeout_s": _patience_s(plan) + START_S,
         **_start(plan),
         **flatten(to_mapping(plan.config), "flight"),  # all of it goes into the report
     }
     if plan.timeout_s is not None:
         parameters["timeout_s"] = plan.timeout_s
     return NodeSpec("mission_node", namespace, Side.VEHICLE, parameters)
+
+
+def _patience_s(plan: FlightPlan) -> float:
+    return OWN_SIMULATOR_S if plan.own_simulator else OUTSIDE_SIMULATOR_S
 
 
 def _start(plan: FlightPlan) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from navisplit.edge.server import EdgeServer
 from navisplit.evaluate.oracle import ORACLE, Oracle
 from navisplit.vehicle.gate import Gate, RandomGate
 from navisplit.vehicle.onboard import FeatureHead, Onboard
-
-if TYPE_CHECKING:
-    pass
 
 GATE, RANDOM = "gate", "random"
 

@@ -38,14 +38,14 @@ class TopDown:
         return self.west, self.west + columns * self.cell_m, self.north - rows * self.cell_m, self.north
 
     def picture(self) -> NDArray[np.uint8]:
-        """Colours (H, W, 3) by height above the ground around, which is taken to be the lowest surface within 3 m."""
+        """Colours (H, W, 3) by height above the ground around: the lowest surface within a square of 14 m."""
         from scipy.ndimage import minimum_filter
 
         known = np.isfinite(self.height)
         lowest = float(np.min(self.height[known])) if known.any() else 0.0
         filled = np.where(known, self.height, lowest)
-        above = filled - minimum_filter(filled, int(3.0 / self.cell_m))
-        share = np.clip((above - 0.2) / 4.0, 0.0, 1.0) ** 0.6
+        above = filled - minimum_filter(filled, int(14.0 / self.cell_m))  # wider than a house
+        share = np.clip((above - 0.4) / 4.0, 0.0, 1.0) ** 0.6
         return np.uint8(_LOW + (_HIGH - _LOW) * share[..., None])
 
     def pixel(self, points: NDArray[np.float64]) -> NDArray[np.float64]:

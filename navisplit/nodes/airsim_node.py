@@ -48,7 +48,7 @@ class AirsimNode(WorkerNode):
         self._connect = connect
         self._host = declare(self, "host", "127.0.0.1", "host of the AirSim server")
         self._port = declare(self, "port", 41451, "port of the AirSim server")
-        self._patience_s = declare(self, "connect_timeout_s", 180.0, "how long to wait for the server, s")
+        self._patience_s = declare(self, "connect_timeout_s", 30.0, "how long to wait for the server, s")
         self._origin = declare(self, "origin", [0.0, 0.0, 0.0], "the map position of AirSim's NED origin, ENU, m")
         self._start = declare_optional_numbers(self, "start", "x, y, z, yaw to start from (m, rad); none: take off")
         self._command_s = declare(self, "command_s", 0.3, "how long a velocity command lasts, s")

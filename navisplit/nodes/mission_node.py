@@ -33,6 +33,7 @@ from navisplit.sim.worlds import Route, check_route
 
 WATCH_PERIOD_S = 0.05
 STATUS_PERIOD_S = 1.0
+REPEAT_S = 10.0  # a status that has not changed
 
 
 class MissionNode(WorkerNode):
@@ -44,8 +45,7 @@ class MissionNode(WorkerNode):
         self._out = Path(declare(self, "out", "runs/flight", "folder for the report"))
         record = declare(self, "record", "", "MCAP bag to write; empty: none")
         timeout_s = declare(self, "timeout_s", Parameter.Type.DOUBLE, "simulated seconds until the flight has failed")
-        # By default long: the simulator may have to compile its kernels first, the edge to load its models.
-        self._patience_s = declare(self, "start_timeout_s", 240.0, "seconds to wait for the first command")
+        self._patience_s = declare(self, "start_timeout_s", 150.0, "seconds to wait for the first command")
         self._config = declare_config(self, FlightConfig, "flight")
         route = self._route()
         self._query = query_of(self._world)
@@ -54,6 +54,7 @@ class MissionNode(WorkerNode):
         self._log = FlightLog(route, self._config, query=self._query, timeout_s=timeout_s)
         self._begun_s = time.monotonic()
         self._reported = False
+        self._told = (0.0, "")
         self._status = self.get_logger().get_child("status")
         self._goal = self.create_publisher(PoseStamped, "goal_pose", qos.LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.STATE)
@@ -105,7 +106,9 @@ class MissionNode(WorkerNode):
 
     def _tell(self) -> None:
         text = self._log.status()
-        self._status.info(text)
+        if text != self._told[1] or time.monotonic() - self._told[0] > REPEAT_S:
+            self._told = (time.monotonic(), text)
+            self._status.info(text)
         values = {"elapsed_s": f"{self._log.elapsed_s:.1f}", "guard": self._log.stage}
         self._diagnostics.publish(diagnostics(self, "mission", OK, text.strip(), values))
 

@@ -28,7 +28,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def world(tmp_path: Path) -> Path:
     """Open ground, with one pillar where route 1 ends."""
-    boxes = [("ground", "0 0 -0.5", "400 400 1"), ("pillar", "20 0 2", "1 1 4")]
+    boxes = [("ground", "0 0 -0.5", "400 400 1"), ("pillar", "20.3 0 2", "1 1 4")]
     models = "".join(BOX.format(name=name, pose=pose, size=size) for name, pose, size in boxes)
     path = tmp_path / "open ground.sdf"
     path.write_text(f'<sdf version="1.9"><world name="open_ground">{models}</world></sdf>')
