@@ -19,8 +19,8 @@ class Command:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.output = ""
 
-    def wait(self, timeout_s: float = 120.0) -> int:
-        """Its exit code; ``output`` then holds what it said."""
+    def wait(self, timeout_s: float = 600.0) -> int:
+        """Its exit code; ``output`` then holds what it said. The first start in a fresh clone compiles for minutes."""
         self.output += self.process.communicate(timeout=timeout_s)[0]
         return self.process.returncode
 
