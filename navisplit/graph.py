@@ -18,7 +18,7 @@ PACKAGE = "navisplit"
 ENTRY_POINTS = "navisplit.nodes.start"
 OWN_SIMULATOR_S = 600.0  # it may have to compile its kernels first, on a slow machine that does other things too
 OUTSIDE_SIMULATOR_S = 30.0
-START_S = 120.0  # to take off, and for the edge server to load its models
+START_S = 300.0  # to take off, and for the edge server to load its models and compile its policy
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def launch_actions(graph: Graph) -> list[Any]:
     actions: list[Any] = [_node(spec) for spec in graph.nodes]
     if graph.simulator is not None:
         command = [sys.executable, "-m", "navisplit", *graph.simulator.arguments]
-        actions.insert(0, ExecuteProcess(cmd=command, name="simulator", output="screen", on_exit=_end("simulator")))
+        patient = {"sigterm_timeout": REPORT_PATIENCE_S, "output": "screen"}
+        actions.insert(0, ExecuteProcess(cmd=command, name="simulator", on_exit=_end("simulator"), **patient))
     return actions
 
 

@@ -13,20 +13,31 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import UInt8MultiArray
 
 from navisplit.config import CameraConfig, PolicyConfig
-from navisplit.edge.policies import make_policy
+from navisplit.edge.policies import Policy, View, make_policy
 from navisplit.edge.server import EdgeServer, Reply
+from navisplit.edge.tail import Depth
 from navisplit.nodes import messages, qos
 from navisplit.nodes.models import load_edge
 from navisplit.nodes.parameters import declare, declare_config
 from navisplit.nodes.runtime import WorkerNode, link_key, run
+from navisplit.wire import VehicleState
 
 BACKLOG = 64  # packets kept for the worker; a frame has a handful
 IDLE_S = 0.5
+
+
+def rehearse(policy: Policy, camera: CameraConfig) -> None:
+    """Let a policy decide once on open space, so that it compiles its kernels now and not in flight."""
+    depth = np.full((camera.height // 2, camera.width // 2), 10.0, np.float32)
+    here, there, level = np.array([0.0, 0.0, 2.0]), np.array([9.0, 0.0, 2.0]), np.array([0.0, 0.0, 0.0, 1.0])
+    state = VehicleState(here, level, np.zeros(3), there)
+    policy.act(Depth(depth, np.full_like(depth, 0.1)), View.of(camera, depth), state, 0)
 
 
 class TailNode(WorkerNode):
@@ -43,7 +54,7 @@ class TailNode(WorkerNode):
         camera = declare_config(self, CameraConfig, "camera")
         config = declare_config(self, PolicyConfig, "policy")
         tail, model_hash = load(models)
-        policy(config)  # an unknown policy is refused now, not at the first frame; compiles its kernels too
+        rehearse(policy(config), camera)  # an unknown policy is refused now, not at the first frame
         self._server = EdgeServer(tail, lambda: policy(config), camera, model_hash, key=link_key())
         self._packets: deque[tuple[int, bytes]] = deque(maxlen=BACKLOG)
         self._wake = threading.Condition()

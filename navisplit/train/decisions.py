@@ -2,8 +2,9 @@
 
 Flights are flown with randomly chosen branches, so that the gate meets the states that its own thrift leads to. At each
 answered frame every branch is encoded, decoded and given to a copy of the planner, and so is the true depth. A command
-is scored by how near the vehicle's response to it comes to anything (known to the simulator alone) and by how far it
-strays from the command on true depth. A branch's regret is its score minus the best score of the frame.
+is scored by how near the vehicle's response to it comes to anything (known to the simulator alone), sooner counting
+more, as a later command may still correct it; by how far it strays from the command on true depth; and by the error of
+near depth, which the planner's map keeps. A branch's regret is its score minus the best score of the frame.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from navisplit.sim.renderer import RayCaster
     from navisplit.sim.worlds.routes import Route
 
-HORIZON_S, STEP_S = 1.6, 0.1
-ROOM_M, TOUCH_M = 0.95, 0.38  # centre to surface: crowded below, as good as hit below
-CROWDED_COST, TOUCH_COST, STRAY_COST = 2.0, 3.0, 0.25  # our choice; 1 is about a near miss
+HORIZON_S, STEP_S, PATIENCE_S = 1.2, 0.1, 0.6
+ROOM_M, TOUCH_M, NEAR_M = 0.95, 0.38, 8.0  # centre to surface: crowded below, as good as hit below; near depth
+CROWDED_COST, TOUCH_COST, STRAY_COST, BLUR_COST = 2.0, 3.0, 0.25, 0.5  # our choice; 1 is about a near miss
 SKIP_SHARE = 0.2
 
 
@@ -102,15 +103,18 @@ class _Probing:
         return decision
 
     def _regrets(self, view: View, state: State, stamp_ns: int) -> NDArray[np.float32]:
-        truth = self._decide(Depth(self._true_depth(view, state), None), view, state, stamp_ns)
-        commands = [self.command]  # skip: the last command flies on
+        true_depth = self._true_depth(view, state)
+        truth = self._decide(Depth(true_depth, None), view, state, stamp_ns)
+        commands, blur = [self.command], []  # skip: the last command flies on
         for branch in self.rows.choices[1:]:
             encoded = self.head.encode(self.head.activations, branch)
             symbols, mask = self.tail.decode(encoded.branch_id, encoded.codec_id, encoded.shape, encoded.slices)
-            commands.append(self._decide(self.tail.infer(encoded.branch_id, symbols, mask), view, state, stamp_ns))
-        scores = np.array([self._score(c, truth, state) for c in commands])
-        best = min(float(scores.min()), self._score(truth, truth, state))
-        return (scores - best).astype(np.float32)
+            image = self.tail.infer(encoded.branch_id, symbols, mask)
+            commands.append(self._decide(image, view, state, stamp_ns))
+            blur.append(_near_error(image.depth, true_depth))
+        blur.insert(0, max(blur))  # a skipped frame adds nothing to the map
+        scores = np.array([self._score(c, truth, state) for c in commands]) + BLUR_COST * np.array(blur)
+        return (scores - scores.min()).astype(np.float32)
 
     def _decide(self, image: DepthImage, view: View, state: State, stamp_ns: int) -> Vector:
         return np.asarray(copy.deepcopy(self.inner).act(image, view, state, stamp_ns).command.velocity, float)
@@ -132,9 +136,18 @@ class _Probing:
             follow(body, command[0], command[1], command[2], STEP_S)
             point[:] = body[:3]
         room = self.renderer.query.nearest(path, 2.0)[0]
-        crowded = float(np.square(np.maximum(0.0, ROOM_M - room)).sum() * STEP_S) * CROWDED_COST
+        weight = np.exp(-np.arange(len(path)) * STEP_S / PATIENCE_S)
+        crowded = CROWDED_COST * float((weight * np.square(np.maximum(0.0, ROOM_M - room))).sum()) * STEP_S
+        touch = TOUCH_COST * float((weight * (room < TOUCH_M)).max())
         stray = float(np.linalg.norm(command - reference)) / max(1.0, float(np.linalg.norm(reference)))
-        return crowded + TOUCH_COST * bool((room < TOUCH_M).any()) + STRAY_COST * min(stray, 2.0)
+        return crowded + touch + STRAY_COST * min(stray, 2.0)
+
+
+def _near_error(depth: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
+    """Mean error of log depth where something is near, times the share of such pixels up to a tenth of the picture."""
+    near = truth < NEAR_M
+    share = min(1.0, 10.0 * float(near.mean()))
+    return share * float(np.abs(np.log(depth[near] / truth[near])).mean()) if near.any() else 0.0
 
 
 @dataclass

@@ -36,7 +36,7 @@ class GateTraining:
 
 @dataclass(frozen=True)
 class GateFit:
-    """A trained gate and what it does on rows it was not trained on."""
+    """A trained gate, and what it does on rows it was not trained on when every frame has to be sent."""
 
     net: RegretNet
     rows: int
@@ -72,8 +72,10 @@ def fit_gate(
     net = RegretNet(choices, mean.astype(np.float32), scale.astype(np.float32), layers, models_hash)
     predicted = np.stack([net.regret(row) for row in features[test]])
     sizes = np.array([expected_bytes[name] for name in choices])
-    price = _price(predicted, targets[test], sizes, settings.regret_slack)
-    picked = (predicted + price * sizes).argmin(1)
+    sent = sizes > 0  # the price is tuned on branches alone: how often a frame may be skipped is the guard's business
+    price = _price(predicted[:, sent], targets[test][:, sent], sizes[sent], settings.regret_slack)
+    costs = np.where(sent, predicted + price * sizes, np.inf)
+    picked = costs.argmin(1)
     rows = np.arange(len(picked))
     return GateFit(
         net=dataclasses.replace(net, price_per_byte=price),
