@@ -27,6 +27,7 @@ from navisplit.nets.blocks import for_inference
 from navisplit.nets.branch import HeadNetwork
 from navisplit.nets.tail import TailNetwork
 from navisplit.nets.teacher import Teacher
+from navisplit.resources import resource_folders
 
 FORMAT_VERSION = 1
 SPEC_FILE, HEAD_FILE, TAIL_FILE, TEACHER_FILE = (
@@ -82,24 +83,25 @@ class BranchSet:
         return next((b for b in self.branches if b.id == number), None)
 
 
-def models_folder() -> Path:
-    """Where branch sets live: $NAVISPLIT_MODELS, or ``models/`` beside the package."""
+def models_folders() -> list[Path]:
+    """Where branch sets live: $NAVISPLIT_MODELS first, then every ``models/`` that ships."""
     override = os.environ.get(MODELS_VARIABLE)
-    return Path(override) if override else Path(__file__).resolve().parents[2] / "models"
+    return ([Path(override)] if override else []) + resource_folders("models")
 
 
 def branch_set_names() -> list[str]:
-    """All branch sets in the models folder."""
-    return sorted(p.parent.name for p in models_folder().glob(f"*/{SPEC_FILE}"))
+    """All branch sets in the models folders."""
+    return sorted({path.parent.name for folder in models_folders() for path in folder.glob(f"*/{SPEC_FILE}")})
 
 
 def find_branch_set(name_or_path: str | Path) -> Path:
-    """Folder of a branch set, by name under the models folder or by path. Raises ModelError with a hint."""
-    for folder in (models_folder() / str(name_or_path), Path(name_or_path)):
+    """Folder of a branch set, by name under the models folders or by path. Raises ModelError with a hint."""
+    for folder in [*(folder / str(name_or_path) for folder in models_folders()), Path(name_or_path)]:
         if (folder / SPEC_FILE).is_file():
             return folder
+    looked = ", ".join(map(str, models_folders())) or "any models folder"
     raise ModelError(
-        f"There is no branch set '{name_or_path}' (a folder with {SPEC_FILE}) under {models_folder()}."
+        f"There is no branch set '{name_or_path}' (a folder with {SPEC_FILE}) under {looked}."
         f"{nearest_name(str(name_or_path), branch_set_names())} Train one with `navisplit train depth`."
     )
 

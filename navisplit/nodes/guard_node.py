@@ -91,11 +91,12 @@ class GuardNode(WorkerNode):
 
     def _tell(self, output: GuardOutput) -> None:
         before, self._stage = self._stage, output.stage
-        text = f"guard: {output.stage.value}"
-        if before is None or output.stage is Stage.EDGE:
+        age = "" if before is None or output.stage is Stage.EDGE else f", newest command {output.age_s:.2f} s old"
+        text = f"guard: {output.stage.value}{age}"
+        if output.stage in (Stage.HOLD, Stage.LAND):
+            self.get_logger().warning(text)
+        else:  # a lossy link makes it brake for a frame or two all the time
             self.get_logger().info(text)
-        else:
-            self.get_logger().warning(f"{text}, newest command {output.age_s:.2f} s old")
         self._publish_diagnostics()
 
     def _publish_diagnostics(self) -> None:

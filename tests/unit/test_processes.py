@@ -87,11 +87,12 @@ def test_what_a_child_has_started_itself_ends_too(group):
 
 
 def test_children_end_with_this_process_even_when_it_is_killed(tmp_path):
-    code = f"""
+    code = """
 import os, pathlib, sys, time
 from navisplit.cli.processes import ProcessGroup
 group = ProcessGroup(pathlib.Path(sys.argv[1]), os.environ)
-print(group.start("c", [sys.executable, "-c", {SLEEP!r}]).process.pid, flush=True)
+quiet = "import time; time.sleep(60)"  # one that writes would end by the broken pipe anyway
+print(group.start("c", [sys.executable, "-c", quiet]).process.pid, flush=True)
 time.sleep(60)
 """
     runner = subprocess.Popen(python(code, str(tmp_path)), stdout=subprocess.PIPE, text=True)
