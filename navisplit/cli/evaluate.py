@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
+    context: typer.Context,
     world: Annotated[str, typer.Option(help="A name of worlds/, or an .sdf file.")],
     out: Annotated[Path, typer.Option(help="Folder for the results; an unfinished evaluation in it is resumed.")],
     routes: Annotated[str, typer.Option(help="The world's first N routes, or a .csv file.")] = "20",
@@ -37,7 +38,7 @@ def evaluate(
     from navisplit.evaluate.runner import evaluate as run
 
     given = {"branch": branch, "models": models, "link": link, "byte_weight": byte_weight}
-    flight = from_mapping(FlightConfig, _merged(config, given, {"name": policy, "speed_mps": speed}))
+    flight = from_mapping(FlightConfig, _merged(context, config, given, {"name": policy, "speed_mps": speed}))
     evaluation = Evaluation(world=world, routes=routes, flight=flight, seed=seed)
     with _Progress(quiet=as_json) as progress:
         result = run(evaluation, out, workers=workers, on_episode=progress.note)
@@ -56,21 +57,20 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate")(evaluate)
 
 
-def _merged(config: Path | None, given: dict[str, Any], policy: dict[str, Any]) -> dict[str, Any]:
+def _merged(
+    context: typer.Context, config: Path | None, given: dict[str, Any], policy: dict[str, Any]
+) -> dict[str, Any]:
     """Settings of the file, and the options that were given over them."""
     if config is None:
         return {**given, "policy": policy}
-    import click
-
     from navisplit.arguments import read_settings
 
     values = read_settings(config)
-    context = click.get_current_context()
     names = {"name": "policy", "speed_mps": "speed"}  # of options, where they differ from the setting's
 
     def chosen(settings: dict[str, Any]) -> dict[str, Any]:
-        source = context.get_parameter_source
-        return {k: v for k, v in settings.items() if source(names.get(k, k)) is not click.core.ParameterSource.DEFAULT}
+        sources = {key: context.get_parameter_source(names.get(key, key)) for key in settings}
+        return {key: value for key, value in settings.items() if sources[key] and sources[key].name != "DEFAULT"}
 
     return {**values, **chosen(given), "policy": {**(values.get("policy") or {}), **chosen(policy)}}
 

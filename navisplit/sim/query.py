@@ -60,6 +60,31 @@ class SceneQuery:
         Returns distance (N,) in metres = max_range where there is none, object index (N,) int32 (-1) and the unit
         normal (N, 3) of the surface on the ray's side (zero). A direction of length zero hits nothing.
         """
+        distance, hit, unit = self._cast(origins, directions, max_range)
+        normal = self.face_normals[hit]
+        normal = np.where((normal * unit).sum(1, keepdims=True) > 0, -normal, normal)
+        distance[hit < 0] = max_range
+        return distance, self._owner(hit), np.where(hit[:, None] >= 0, normal, 0).astype(np.float32)
+
+    def inside(self, point: ArrayLike) -> bool:
+        """Whether a point (3,) is enclosed by a solid, or under the ground: distances alone do not tell.
+
+        A ray from inside a closed surface meets its back first. Loose leaves have no inside, so most rays must agree.
+        """
+        directions = np.vstack([np.eye(3), -np.eye(3)])
+        _, hit, unit = self._cast(np.tile(_rows(point), (len(directions), 1)), directions, 1e4)
+        back = (hit >= 0) & ((self.face_normals[hit] * unit).sum(1) > 0)
+        up, down = 2, 5
+        return int(back.sum()) >= 5 or bool(back[up] and hit[down] < 0)
+
+    def line_of_sight(self, a: ArrayLike, b: ArrayLike) -> bool:
+        """Whether the straight line from a to b (3,) meets no surface."""
+        start, end = np.asarray(a, np.float64), np.asarray(b, np.float64)
+        gap = float(np.linalg.norm(end - start))
+        return gap < 1e-9 or int(self.cast(start, end - start, gap)[1][0]) < 0
+
+    def _cast(self, origins: ArrayLike, directions: ArrayLike, max_range: float) -> tuple[Floats, Ints, Floats]:
+        """Distance (N,), triangle in leaf order (N,), unit direction (N, 3)."""
         o, d = _rows(origins), _rows(directions).astype(np.float64)
         o = np.ascontiguousarray(np.broadcast_to(o, d.shape))
         length = np.linalg.norm(d, axis=1, keepdims=True)
@@ -68,16 +93,7 @@ class SceneQuery:
         distance, hit = np.empty(len(d), np.float32), np.empty(len(d), np.int32)
         stack, inverse = np.empty(STACK_SIZE, np.int32), np.empty(3, np.float32)
         cast_rays(self.bvh, o, unit, limits, stack, inverse, distance, hit)
-        normal = self.face_normals[hit]
-        normal = np.where((normal * unit).sum(1, keepdims=True) > 0, -normal, normal)
-        distance[hit < 0] = max_range
-        return distance, self._owner(hit), np.where(hit[:, None] >= 0, normal, 0).astype(np.float32)
-
-    def line_of_sight(self, a: ArrayLike, b: ArrayLike) -> bool:
-        """Whether the straight line from a to b (3,) meets no surface."""
-        start, end = np.asarray(a, np.float64), np.asarray(b, np.float64)
-        gap = float(np.linalg.norm(end - start))
-        return gap < 1e-9 or int(self.cast(start, end - start, gap)[1][0]) < 0
+        return distance, hit, unit
 
     def _owner(self, hit: Ints) -> Ints:
         return np.where(hit >= 0, self.object_index[hit], -1).astype(np.int32)

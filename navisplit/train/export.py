@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from navisplit.train.tables import count_symbols, tables_from_counts
 from navisplit.vehicle.head import MAX_PAYLOAD, Head
 
 BATCH = 24
+METRICS_FILE = "metrics.json"
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def export(run: Path, data: Path, out: Path, settings: DepthTraining, log: Log) 
     metrics = evaluate(load_branch_set(out, with_teacher=True), test)
     for name, values in metrics.items():
         log(f"test {name}: {format_summary(values)}")
+    (out / METRICS_FILE).write_text(json.dumps(metrics, indent=1) + "\n")
     splits = {name: DepthData(data, name).describe() for name in ("train", "validation", "test")}
     (out / "MODEL_CARD.md").write_text(model_card(out.name, digest, settings, splits, metrics, trained.notes))
     log(f"wrote {out} (hash {digest:08x})")

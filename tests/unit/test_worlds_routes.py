@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 
 from navisplit.errors import RouteError, UsageError
+from navisplit.sim.query import SceneQuery
 from navisplit.sim.scene import Scene
-from navisplit.sim.worlds import Route, check_route, read_routes, routes_for, select_routes, write_routes
+from navisplit.sim.worlds import (
+    Route,
+    build_scene,
+    check_route,
+    generate,
+    read_routes,
+    routes_for,
+    select_routes,
+    write_routes,
+)
 from navisplit.sim.worlds.grid_search import FreeSpace, path_length
 
 HEADER = "id,start_x,start_y,start_z,start_yaw,goal_x,goal_y,goal_z,length_m,min_z,max_z"
@@ -22,6 +32,9 @@ class Wall:
         p = np.asarray(points, float)
         gap = np.hypot(p[:, 0] - 5.0, np.maximum(np.abs(p[:, 1]) - 4.0, 0.0))
         return np.minimum(gap, max_distance), np.where(gap < max_distance, 0, -1), p, p
+
+    def inside(self, point):
+        return False
 
 
 def write(tmp_path, *lines):
@@ -160,3 +173,16 @@ def test_the_command_writes_a_world_that_loads_with_its_routes(tmp_path):
     assert result.exit_code == 0, result.output
     assert load_scene(out).name == "wood" and len(select_routes("2", out)) == 2
     assert isinstance(CliRunner().invoke(app, ["world", "forest", "--out", "x.txt"]).exception, UsageError)
+
+
+def test_a_route_that_ends_deep_inside_a_solid_or_under_the_ground_is_refused():
+    world = generate("neighbourhood", 3)
+    query = SceneQuery(build_scene(world))
+    house = next(o for o in query.scene.objects if o.name.startswith("house"))
+    middle = (house.vertices.min(0) + house.vertices.max(0)) / 2
+    depth = float(query.nearest(middle[None], 20.0)[0][0])
+    free = np.array([*query.scene.player_start.position[:2], query.scene.player_start.position[2] + 3.0])
+    for goal in (middle, free - [0.0, 0.0, 8.0]):
+        with pytest.raises(RouteError, match="goal is"):
+            check_route(Route(0, free, 0.0, np.asarray(goal, float)), query)
+    assert depth > 0.3 and not query.inside(free)

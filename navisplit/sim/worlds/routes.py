@@ -117,6 +117,11 @@ def check_route(route: Route, query: SceneQuery, clearance_m: float = BODY_RADIU
                 f"Route {route.id}: its {name} is {distance[0]:.2f} m from '{what}', expected {clearance_m} m or more. "
                 f"Move the {name} or choose another route."
             )
+        if query.inside(point):
+            raise RouteError(
+                f"Route {route.id}: its {name} is inside a solid or under the ground, expected free air. "
+                f"Move the {name} or choose another route."
+            )
         low = -math.inf if route.min_z is None else route.min_z
         high = math.inf if route.max_z is None else route.max_z
         if not low <= point[2] <= high:
