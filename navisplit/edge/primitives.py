@@ -92,6 +92,20 @@ def _seen(log_odds, x, y, z):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _cells(state, origin, cell):  # noqa: ANN001, ANN202
+    """Position of a state in cells from a grid's corner."""
+    return (state[0] - origin[0]) / cell, (state[1] - origin[1]) / cell, (state[2] - origin[2]) / cell
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _slewed(ux, uy, uz, cx, cy, cz):  # noqa: ANN001, ANN202
+    """The command one step on its way from (ux, uy, uz) to (cx, cy, cz), as fast as the guard lets it change."""
+    dx, dy, dz = cx - ux, cy - uy, cz - uz
+    share = min(1.0, SLEW * STEP_S / max(np.sqrt(dx * dx + dy * dy + dz * dz), 1e-6))
+    return ux + share * dx, uy + share * dy, uz + share * dz
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def judge(  # noqa: ANN201
     commands, start, previous, clearance, log_odds, origin, cell, outside, cost, cost_cell, min_z, max_z, weights  # noqa: ANN001
 ):  # fmt: skip
@@ -100,10 +114,8 @@ def judge(  # noqa: ANN201
     n = len(commands)
     total, safe = np.zeros(n), np.zeros(n, np.bool_)
     state = np.empty(8)
-    here = sample(
-        clearance, (start[0] - origin[0]) / cell, (start[1] - origin[1]) / cell, (start[2] - origin[2]) / cell, outside
-    )
-    need = min(body, here)  # already too near: at least do not come nearer
+    x, y, z = _cells(start, origin, cell)
+    need = min(body, sample(clearance, x, y, z, outside))  # already too near: at least do not come nearer
     for p in range(n):
         cx, cy, cz = commands[p]
         value, hit = 0.0, False
@@ -116,14 +128,12 @@ def judge(  # noqa: ANN201
                 if stop:
                     ux, uy, uz = 0.0, 0.0, 0.0  # the guard brakes at once
                 else:
-                    dx, dy, dz = cx - ux, cy - uy, cz - uz
-                    share = min(1.0, SLEW * STEP_S / max(np.sqrt(dx * dx + dy * dy + dz * dz), 1e-6))
-                    ux, uy, uz = ux + share * dx, uy + share * dy, uz + share * dz
+                    ux, uy, uz = _slewed(ux, uy, uz, cx, cy, cz)
                 follow(state, ux, uy, uz, STEP_S)
                 speed = np.sqrt(state[3] ** 2 + state[4] ** 2 + state[5] ** 2)
                 if stop and speed < 0.25:
                     break
-                x, y, z = (state[0] - origin[0]) / cell, (state[1] - origin[1]) / cell, (state[2] - origin[2]) / cell
+                x, y, z = _cells(state, origin, cell)
                 room = sample(clearance, x, y, z, outside)
                 low, high = min_z + margin, max_z - margin
                 beyond = max(low - state[2], state[2] - high, 0.0)
@@ -147,11 +157,7 @@ def judge(  # noqa: ANN201
                     if speed > 0.8 and not _seen(log_odds, x, y, z):
                         value += unknown * (speed - 0.8) * STEP_S * 4.0
             if braking == 0:
-                x, y, z = (
-                    (state[0] - origin[0]) / cost_cell,
-                    (state[1] - origin[1]) / cost_cell,
-                    (state[2] - origin[2]) / cost_cell,
-                )
+                x, y, z = _cells(state, origin, cost_cell)
                 value += cost_at(cost, x, y, z, cost_cell)
         dx, dy, dz = cx - previous[0], cy - previous[1], cz - previous[2]
         total[p] = value + change * np.sqrt(dx * dx + dy * dy + dz * dz)

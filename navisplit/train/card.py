@@ -41,8 +41,8 @@ def model_card(
         "## Measured",
         f"On {test['frames']} frames of {test['worlds']} worlds never trained on (families "
         f"{_listed(test['families'])}, seeds {_listed(test['seeds'])}), every frame through the real head, entropy "
-        "coder and tail. Bytes are the coded slices of a frame, without packet headers. The teacher has no bottleneck: "
-        "it is the bound, and runs on one machine only.",
+        "coder and tail. Bytes are the coded slices of a frame, without packet headers. The teacher has no bottleneck "
+        "and runs on one machine only; it had its own, shorter share of the training, so branches may pass it.",
         metrics_table(metrics),
         "A near obstacle is a blob of at least 8 pixels (of 128x72) of one object nearer than 5 m, ground excluded; it "
         "is missed when the median over its pixels of predicted / true depth exceeds 1.5. The sky counts as 50 m.",
@@ -56,7 +56,8 @@ def model_card(
         "rain, water, glass or thin wires. Branch tables fit its training worlds: elsewhere the bytes grow.",
         "## Train it again",
         "```\nnavisplit collect --out data/depth\n"
-        f"navisplit train depth --data data/depth --out models/{name} --config config/depth.yaml\n```",
+        f"navisplit train depth --data data/depth --out models/{name} --config config/depth.yaml\n"
+        f"navisplit train gate --models {name}\n```",
     ]
     return "\n\n".join(parts) + "\n"
 
