@@ -76,9 +76,9 @@ def gate(
     ),
     worlds: Annotated[int, typer.Option("--worlds", min=2, help="Generated worlds; a fifth is held out.")] = 10,
     flights: Annotated[int, typer.Option("--flights", min=1, help="Flights in each world.")] = 4,
-    slack: Annotated[
-        float, typer.Option("--slack", min=1e-6, help="Mean regret that thrift may cost over the best branch.")
-    ] = 0.03,
+    thrift: Annotated[
+        float, typer.Option("--thrift", min=0.01, max=1.0, help="Share of the richest branch's gain to give for bytes.")
+    ] = 0.3,
     run: Annotated[Path | None, typer.Option("--run", help="Folder of decisions. [runs/gate-NAME]")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same gate.")] = 0,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes to fly in.")] = 1,
@@ -89,7 +89,7 @@ def gate(
 
     chosen = tuple(name.strip() for name in families.split(",") if name.strip())
     data = GateData(families=chosen, worlds=worlds, flights=flights, seed=seed)
-    settings = GateTraining(regret_slack=slack, seed=seed)
+    settings = GateTraining(thrift=thrift, seed=seed)
     train_gate(models, run or Path("runs") / f"gate-{Path(models).name}", data, settings, workers, _timed_log())
 
 

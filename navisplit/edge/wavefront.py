@@ -58,7 +58,7 @@ class Wavefront:
         return cost_at(self.cost, x, y, z, self.cell_m) if self.cost.size else 0.0
 
     def way(self, position: Vector, length_m: float) -> NDArray[np.float64]:
-        """Points (N, 3) of odom down the cost to go from ``position``, at most ``length_m`` long."""
+        """Points (N, 3) of odom down the cost to go from ``position``: ``length_m`` of way or more, or all of it."""
         cells = _descend(self.cost, (position - self.origin) / self.cell_m, int(np.ceil(length_m / self.cell_m)) + 1)
         points = self.origin + (cells + 0.5) * self.cell_m
         return np.vstack([position[None], points[1:]]) if len(points) > 1 else np.array(position[None])

