@@ -192,12 +192,12 @@ class Client:
         try:
             while data := connection.recv(1 << 18):
                 unpacker.feed(data)
-                for message in unpacker:
-                    future = pending.pop(message[1], None)
+                for _, number, error, result in unpacker:
+                    future = pending.pop(number, None)
                     if future is not None:
-                        future.settle(message[2], message[3])
-        except Exception as error:  # noqa: BLE001 - a reply that cannot be read ends the connection, not the program
-            reason = f"connection lost: {error!r}"
+                        future.settle(error, result)
+        except Exception as problem:  # noqa: BLE001 - a reply that cannot be read ends the connection, not the program
+            reason = f"connection lost: {problem!r}"
         with self._lock:
             self._drop(connection)
         for future in list(pending.values()):

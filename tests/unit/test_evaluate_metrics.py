@@ -98,6 +98,15 @@ def test_a_paired_difference_turns_its_sign_with_its_sides_and_stays_in_range(ta
     assert newcombe_paired(both, only_b, only_a, neither) == pytest.approx((-d, -high, -low))
 
 
+def test_flights_that_agree_narrow_the_interval_of_their_difference():
+    _, low, high = newcombe_paired(20, 1, 0, 9)
+    phi = (20 * 9 - 1 * 0 - 30 / 2) / math.sqrt(21 * 9 * 20 * 10)  # Newcombe 1998c, method 10, corrected by n / 2
+    low_a, high_b = wilson(21, 30)[0], wilson(20, 30)[1]
+    down, up = 0.7 - low_a, high_b - 20 / 30
+    assert 1 / 30 - low == pytest.approx(math.sqrt(down**2 - 2 * phi * down * up + up**2))
+    assert high - low < newcombe_paired(14, 7, 6, 3)[2] - newcombe_paired(14, 7, 6, 3)[1]
+
+
 def test_no_way_at_all_does_not_divide_by_zero():
     assert spl(True, 0.0, 0.0) == 0.0 and newcombe_paired(0, 0, 0, 0) == (0.0, -1.0, 1.0)
 

@@ -172,7 +172,9 @@ class Server:
             return
         self._wake.set()
         if isinstance(outcome, (Task, Waiting)):
-            outcome.when_done(lambda task: reply(_error_of(method, count, task.error), task.result))
+            outcome.when_done(
+                lambda task: reply(_error_of(method, count, task.error), None if task.error else task.result)
+            )
         elif isinstance(outcome, Later):
             self._later(method, count, outcome, reply)
         else:
