@@ -186,7 +186,7 @@ def test_a_broken_description_is_a_model_error(tmp_path, text):
 def test_a_missing_half_and_a_missing_set_are_model_errors_that_help(tmp_path, monkeypatch):
     monkeypatch.setenv("NAVISPLIT_MODELS", str(tmp_path))
     save(tmp_path / "mine")
-    assert branch_set_names() == ["mine"]
+    assert "mine" in branch_set_names()
     assert load_branch_set("mine").path == tmp_path / "mine"
     with pytest.raises(ModelError, match="Did you mean 'mine'"):
         load_branch_set("mina")
