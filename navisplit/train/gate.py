@@ -36,7 +36,11 @@ class GateTraining:
 
 @dataclass(frozen=True)
 class GateFit:
-    """A trained gate, and what it does on rows it was not trained on when every frame has to be sent."""
+    """A trained gate, and what it does on held-out rows when every frame has to be sent.
+
+    The price of bytes is tuned on those same rows, so regret and bytes here are optimistic: only flights in other worlds
+    tell what the gate is worth.
+    """
 
     net: RegretNet
     rows: int
