@@ -38,8 +38,8 @@ class GateTraining:
 class GateFit:
     """A trained gate, and what it does on held-out rows when every frame has to be sent.
 
-    The price of bytes is tuned on those same rows, so regret and bytes here are optimistic: only flights in other worlds
-    tell what the gate is worth.
+    The price of bytes is tuned on those same rows, so regret and bytes here are optimistic: only flights in other
+    worlds tell what the gate is worth.
     """
 
     net: RegretNet
