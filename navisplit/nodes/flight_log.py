@@ -26,6 +26,10 @@ from navisplit.vehicle.gate import SKIP
 
 SILENCE_S = 5.0
 """Without odometry for this long the simulator is taken for dead (our choice)."""
+COLLISION_DELAY_NS = 1_000_000_000
+"""A collision is told within this time: its sensor is polled ten times a second, on a machine that may be busy."""
+NEAR_MISS_M = 1.0
+"""What the vehicle hit was closer to its centre than this."""
 
 
 class FlightLog:
@@ -158,10 +162,10 @@ class FlightLog:
         if not self.started:
             return None
         position = self._odometry[-1].position
-        if self._hit:
-            return Outcome.COLLISION, self._what_is_near(position)
         if not np.isfinite(position).all():
             return Outcome.ERROR, "the vehicle's position is not finite"
+        if self._hit:
+            return Outcome.COLLISION, self._what_was_hit()
         low = -math.inf if self.route.min_z is None else self.route.min_z
         high = math.inf if self.route.max_z is None else self.route.max_z
         if not low <= position[2] <= high:
@@ -233,11 +237,15 @@ class FlightLog:
         line = self._path[0] + way * np.linspace(0.0, 1.0, steps)[:, None]
         return float(np.mean(self._query.nearest(line, NEAR_M)[0] < CROWDED_M))
 
-    def _what_is_near(self, position: Vector) -> str:
+    def _what_was_hit(self) -> str:
+        """The object that the recent path came closest to: the word of a collision comes some odometry late."""
         if self._query is None:
             return ""
-        _, index, _, _ = self._query.nearest(position[None], 1.0)
-        return self._query.scene.objects[int(index[0])].name if index[0] >= 0 else ""
+        since_ns = self._odometry[-1].stamp_ns - COLLISION_DELAY_NS
+        path = np.array([o.position for o in self._odometry if o.stamp_ns >= since_ns])
+        distances, indices, _, _ = self._query.nearest(path, NEAR_MISS_M)
+        index = int(indices[np.argmin(distances)])
+        return self._query.scene.objects[index].name if index >= 0 else ""
 
 
 def _three(vector: Vector) -> tuple[float, float, float]:

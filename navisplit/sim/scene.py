@@ -1,7 +1,7 @@
 """A scene: the geometry, materials and light that the ray caster draws and that the drone can hit.
 
-Everything is in the ``map`` frame (ENU, metres). A scene is built once from a world (``navisplit.sim.world``) and
-never changes; what moves is added by the simulation.
+Everything is in the ``map`` frame (ENU, metres). A scene is built once from a world (``navisplit.sim.worlds``) and
+never changes; what moves, actors too, is held by ``navisplit.sim.things``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from navisplit.sim.trajectory import Trajectory
 
 SKY_DEPTH_M = 65504.0
 """Planar depth where a ray meets nothing: the largest half float, which is what AirSim's depth target can hold."""
@@ -41,6 +43,14 @@ class SceneObject:
 
 
 @dataclass(frozen=True)
+class Actor:
+    """Something that moves by itself on a way that the world file states: a car, a person."""
+
+    shape: SceneObject  # vertices in the actor's own frame: x forward, z up, origin on the ground
+    trajectory: Trajectory
+
+
+@dataclass(frozen=True)
 class Light:
     """Sun, sky and air."""
 
@@ -69,6 +79,7 @@ class Scene:
     materials: tuple[Material, ...]
     light: Light = field(default_factory=Light)
     player_start: PlayerStart = field(default_factory=PlayerStart)
+    actors: tuple[Actor, ...] = ()
 
     @property
     def triangle_count(self) -> int:

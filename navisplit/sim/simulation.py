@@ -12,6 +12,7 @@ from navisplit.sim import quadrotor
 from navisplit.sim.contact import SceneProbe
 from navisplit.sim.scene import Scene
 from navisplit.sim.settings import Settings
+from navisplit.sim.things import Things
 from navisplit.sim.vehicle import Vehicle
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Simulation:
         self._start_ns = start_ns
         self._owed_ns = 0
         self.clock_ns = start_ns
+        self.things = Things(scene)
         self.probe = probe or _query(scene, renderer)
         self._vehicles = {name: self._build(name) for name in self.settings.vehicles}
 
@@ -85,6 +87,7 @@ class Simulation:
         for vehicle in self._vehicles.values():
             vehicle.advance(count)
         self.clock_ns += count * quadrotor.STEP_NS
+        self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass: whole steps now, the rest carried to the next call."""

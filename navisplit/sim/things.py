@@ -1,0 +1,172 @@
+"""What may move, appear, vanish or be relabelled while a scene is flown: actors, and whatever a script touches.
+
+A scene's own objects are baked and never change. One that a script moves, scales or destroys is hidden there
+(``hidden``) and goes on here as a thing. Renderers and collision tests read ``things`` and ``hidden`` anew whenever
+``revision`` has grown. Pure: time is an argument, and equal calls leave an equal state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from navisplit.errors import UsageError
+from navisplit.frames import Quaternion, Vector, rotation_matrix
+from navisplit.sim.scene import Scene, SceneObject
+
+IDENTITY = (0.0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One object that is not baked. Its shape is shared and never written to."""
+
+    name: str
+    shape: SceneObject  # vertices and normals in the thing's own frame, m, before scaling; materials of the scene
+    position: tuple[float, float, float] = (0.0, 0.0, 0.0)  # of its frame, ENU m
+    orientation: tuple[float, float, float, float] = IDENTITY  # x, y, z, w, FLU -> ENU
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)  # along its own axes
+    segmentation_id: int = 255
+    material: int | None = None  # index into the scene's materials, in the place of the shape's own
+    vehicle: bool = False  # a drone: its own cameras and its own body do not meet it
+
+    @property
+    def radius_m(self) -> float:
+        """Of the sphere around its frame's origin that holds it."""
+        corners = np.asarray(self.shape.vertices, np.float64) * self.scale
+        return float(np.sqrt((corners**2).sum(1).max())) if len(corners) else 0.0
+
+
+class Things:
+    """All things of one simulation, by name."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._baked = {thing.name: thing for thing in scene.objects}
+        self._ids: dict[str, int] = {}  # baked object -> segmentation id that a script gave it
+        self._hidden: set[str] = set()
+        self._actors = scene.actors
+        self._things: dict[str, Thing] = {}
+        self.revision = 0
+        self.reset(0.0)
+
+    def reset(self, time_s: float) -> None:
+        """As the scene began: spawned things gone, moved ones back. AirSim's own reset moves only vehicles."""
+        self._ids.clear()
+        self._hidden.clear()
+        self._things = {
+            actor.shape.name: Thing(actor.shape.name, actor.shape, segmentation_id=actor.shape.segmentation_id)
+            for actor in self._actors
+        }
+        self.revision += 1
+        self.advance(time_s)
+
+    # Looking ----------------------------------------------------------------------------------------------------------
+    @property
+    def things(self) -> tuple[Thing, ...]:
+        """Those that are not baked, in the order in which they came."""
+        return tuple(self._things.values())
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Baked objects that are not where they were baked: neither seen nor hit there."""
+        return frozenset(self._hidden)
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """Segmentation ids of baked objects that differ from the scene's."""
+        return dict(self._ids)
+
+    def names(self) -> list[str]:
+        """Every object, the scene's first."""
+        return [name for name in self._baked if name not in self._hidden] + list(self._things)
+
+    def find(self, name: str) -> Thing | None:
+        """By name; a baked object as the thing that it would be."""
+        if name in self._things:
+            return self._things[name]
+        baked = self._baked.get(name)
+        if baked is None or name in self._hidden:
+            return None
+        return _loosened(baked, self._ids.get(name, baked.segmentation_id))
+
+    # Changing ---------------------------------------------------------------------------------------------------------
+    def add(self, thing: Thing) -> None:
+        """A new thing. Raises UsageError when the name is taken."""
+        if self.find(thing.name) is not None:
+            raise UsageError(f"There is an object '{thing.name}' already. Give the new one another name.")
+        self._put(thing)
+
+    def remove(self, name: str) -> bool:
+        """Take an object out of the scene; whether there was one."""
+        if self.find(name) is None:
+            return False
+        self._things.pop(name, None)
+        if name in self._baked:
+            self._hidden.add(name)
+        self.revision += 1
+        return True
+
+    def place(self, name: str, position: Vector, orientation: Quaternion) -> bool:
+        """Put an object's frame at a pose (ENU, FLU); whether there is one."""
+        x, y, z = (float(v) for v in position)
+        unit = np.asarray(orientation, np.float64) / np.linalg.norm(orientation)
+        return self._change(name, lambda t: replace(t, position=(x, y, z), orientation=tuple(map(float, unit))))
+
+    def rescale(self, name: str, scale: Vector) -> bool:
+        """Scale an object along its own axes; whether there is one."""
+        x, y, z = (float(v) for v in scale)
+        return self._change(name, lambda t: replace(t, scale=(x, y, z)))
+
+    def paint(self, name: str, material: int) -> bool:
+        """Give all of an object one of the scene's materials; whether there is one."""
+        return self._change(name, lambda t: replace(t, material=material))
+
+    def label(self, name: str, segmentation_id: int) -> bool:
+        """Set an object's segmentation id (0..255); whether there is one. A baked object stays baked."""
+        if name in self._things:
+            return self._change(name, lambda t: replace(t, segmentation_id=segmentation_id))
+        if self.find(name) is None:
+            return False
+        self._ids[name] = segmentation_id
+        self.revision += 1
+        return True
+
+    def advance(self, time_s: float) -> None:
+        """Move the actors along their trajectories to a time since the simulation's start."""
+        for actor in self._actors:
+            thing = self._things.get(actor.shape.name)
+            if thing is None:
+                continue
+            position, orientation = actor.trajectory.pose(time_s)
+            if position != thing.position or orientation != thing.orientation:
+                self._put(replace(thing, position=position, orientation=orientation))
+
+    def _change(self, name: str, change: Callable[[Thing], Thing]) -> bool:
+        thing = self.find(name)
+        if thing is None:
+            return False
+        if name not in self._things:
+            self._hidden.add(name)
+        self._put(change(thing))
+        return True
+
+    def _put(self, thing: Thing) -> None:
+        self._things[thing.name] = thing
+        self.revision += 1
+
+
+def _loosened(baked: SceneObject, segmentation_id: int) -> Thing:
+    """A baked object in its own frame."""
+    to_own = rotation_matrix(baked.orientation)  # rows of points times this: world axes -> own axes
+    vertices = (np.asarray(baked.vertices, np.float64) - baked.position) @ to_own
+    normals = np.asarray(baked.normals, np.float64) @ to_own
+    shape = replace(
+        baked,
+        vertices=vertices.astype(np.float32),
+        normals=normals.astype(np.float32),
+        position=(0.0, 0.0, 0.0),
+        orientation=IDENTITY,
+    )
+    return Thing(baked.name, shape, baked.position, baked.orientation, segmentation_id=segmentation_id)
