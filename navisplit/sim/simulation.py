@@ -53,7 +53,8 @@ class Simulation:
         self._layers = Layers(scene)
         self._layer = (0, self._layers.empty)  # revision of the things, and those things
         self._names = [thing.name for thing in scene.objects]  # then the layer's things, as its numbers count
-        self.probe: SceneProbe = LiveProbe(probe or _query(scene, renderer), self._present)
+        self._baked = probe or _query(scene, renderer)
+        self.probe: SceneProbe = LiveProbe(self._baked, self._present)
         self._present()
         self._vehicles = {name: self._build(name) for name in self.settings.vehicles}
 
@@ -133,6 +134,11 @@ class Simulation:
         if not drones:
             return present
         return self._layers.layer((*present.things, *drones), present.hidden, self.things.labels)
+
+    def probe_of(self, name: str) -> SceneProbe:
+        """What a vehicle's own range sensors meet now: as ``probe``, and the other vehicles."""
+        layer = self.snapshot(without=name)
+        return LiveProbe(self._baked, lambda: layer)
 
     def _as_thing(self, vehicle: Vehicle) -> Thing:
         x, y, z = vehicle.position.tolist()

@@ -221,6 +221,8 @@ def test_drones_see_each_other_and_never_themselves():
         assert 30 < (frame.objects == other).sum() < 3000
         assert frame.depth[frame.objects == other].min() > 1.5
     assert (simulation.capture("3", vehicle="A").objects == 0).all()
+    assert simulation.probe_of("A").cast([[0, 0.5, 1.1]], [[0, 1, 0]], 9.0)[1][0] == 1
+    assert simulation.probe.cast([[0, 0.5, 1.1]], [[0, 1, 0]], 9.0)[1][0] == -1
     span = np.ptp(shape[0].shape.vertices, axis=0)
     assert 0.5 < span[:2].max() < 0.6
 
