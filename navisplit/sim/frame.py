@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
+from navisplit.sim.bvh import STACK_SIZE
 from navisplit.sim.instances import new_lanes, trace_things
 from navisplit.sim.kernel import Bytes, Floats, Ints, kernel
 from navisplit.sim.lanes import develop
 from navisplit.sim.scene import SKY_DEPTH_M
 from navisplit.sim.shading import Moving, World, new_shades, shade_from_things, shade_packet
-from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_STACK, PACKET_WIDTH, aim_packet, trace_packet
+from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, trace_packet
 
 f32 = np.float32
 _SKY_DEPTH = f32(SKY_DEPTH_M)
@@ -36,7 +37,7 @@ def render_frame(world: World, moving: Moving, camera: Floats, rgb: Bytes, depth
     any_things = things.frames.shape[0] > 0
     pixel = math.sqrt(camera[2, 0] ** 2 + camera[2, 1] ** 2 + camera[2, 2] ** 2)
     directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
-    stack, lanes, shades = np.empty(PACKET_STACK, np.int32), new_lanes(), new_shades()
+    stack, lanes, shades = np.empty(STACK_SIZE, np.int32), new_lanes(), new_shades()
     distance, hit, thing = np.empty(LANES, np.float32), np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     tones = np.empty(3 * LANES, np.int32)
     thing[:] = -1
@@ -59,7 +60,7 @@ def render_frame(world: World, moving: Moving, camera: Floats, rgb: Bytes, depth
                     if thing[k] >= 0:
                         number, label = baked + things.order[thing[k]], things.labels[thing[k]]
                     elif hit[k] >= 0:
-                        number = world.surface.kinds[hit[k], 2]
+                        number = shades.kinds[2 * LANES + k]
                         label = moving.labels[number]
                     depth[i, j] = distance[k] if hit[k] >= 0 else _SKY_DEPTH
                     objects[i, j], segmentation[i, j] = number, label

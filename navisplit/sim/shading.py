@@ -61,7 +61,7 @@ class Shades(NamedTuple):
     visible: Floats  # (32,) share of the sun that things leave
     current: Ints  # (32,) triangles that are looked at, or _OTHER
     waiting: Ints  # (32,) 1 where a triangle has still to be looked at
-    kinds: Ints  # (2 x 32,) material, MAPPED or TRIPLANAR
+    kinds: Ints  # (3 x 32,) material, MAPPED or TRIPLANAR, number of the object among the surface's own
 
 
 @inlined
@@ -85,7 +85,7 @@ def _meet_triangles(atlas: Atlas, triangles: Floats, surface: Surface, pixel: np
         if waiting[k] == 0:
             continue
         t = current[k]
-        material, mode = surface.kinds[t, 0], surface.kinds[t, 1]
+        material, mode, number = surface.kinds[t, 0], surface.kinds[t, 1], surface.kinds[t, 2]
         leaf = _ONE if atlas.shape[material, 1] != 0 else _ZERO
         meet_triangle(shades.lane, triangles, surface.values, t, leaf, pixel, current)
         for j in range(LANES):
@@ -93,6 +93,7 @@ def _meet_triangles(atlas: Atlas, triangles: Floats, surface: Surface, pixel: np
             waiting[j] = 0 if here else waiting[j]
             kinds[j] = material if here else kinds[j]
             kinds[LANES + j] = mode if here else kinds[LANES + j]
+            kinds[2 * LANES + j] = number if here else kinds[2 * LANES + j]
 
 
 @inlined
@@ -232,5 +233,5 @@ def new_shades() -> Shades:
         np.ones(LANES, np.float32),
         np.empty(LANES, np.int32),
         np.empty(LANES, np.int32),
-        np.zeros(2 * LANES, np.int32),
+        np.zeros(3 * LANES, np.int32),
     )

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from navisplit.sim.bvh import STACK_SIZE, Bvh
+from navisplit.sim.bvh import Bvh
 from navisplit.sim.kernel import Floats, Ints, index, inlined, kernel, outlined
 
 f32, f64 = np.float32, np.float64
 
 PACKET_WIDTH, PACKET_HEIGHT = 8, 4
 LANES = PACKET_WIDTH * PACKET_HEIGHT
-PACKET_STACK = STACK_SIZE + 8  # and room for the sides that a packet enters boxes by
 FAR = f32(1e5)  # m; nothing is further away
 _SMALLEST_DIRECTION = f32(1e-9)  # keeps reciprocals finite
 _SMALLEST_DETERMINANT = f32(1e-14)
@@ -98,11 +97,15 @@ def _meets_box(bvh: Bvh, node: int, x: np.float32, y: np.float32, z: np.float32,
 
 
 @inlined
-def _faces_box(bvh: Bvh, node: int, sides: Ints, x: np.float32, y: np.float32, z: np.float32, ix: Floats, iy: Floats,
-               iz: Floats, distance: Floats) -> bool:  # fmt: skip
-    """The same for rays whose directions have equal signs: which planes they enter by, ``sides`` (6,), is known."""
-    in_x, in_y, in_z = bvh.bounds[node, sides[0]] - x, bvh.bounds[node, sides[1]] - y, bvh.bounds[node, sides[2]] - z
-    out_x, out_y, out_z = bvh.bounds[node, sides[3]] - x, bvh.bounds[node, sides[4]] - y, bvh.bounds[node, sides[5]] - z
+def _faces_box(bvh: Bvh, node: int, in_1: int, in_2: int, in_3: int, x: np.float32, y: np.float32, z: np.float32,
+               ix: Floats, iy: Floats, iz: Floats, distance: Floats) -> bool:  # fmt: skip
+    """The same for rays whose directions have equal signs: they enter by the planes in columns ``in_1`` to ``in_3``."""
+    in_x, in_y, in_z = bvh.bounds[node, in_1] - x, bvh.bounds[node, in_2] - y, bvh.bounds[node, in_3] - z
+    out_x, out_y, out_z = (
+        bvh.bounds[node, index(3) - in_1] - x,
+        bvh.bounds[node, index(5) - in_2] - y,
+        bvh.bounds[node, index(7) - in_3] - z,
+    )
     out_x, out_y, out_z = out_x * _SLACK, out_y * _SLACK, out_z * _SLACK
     wanted = 0
     for k in range(LANES):
@@ -113,16 +116,12 @@ def _faces_box(bvh: Bvh, node: int, sides: Ints, x: np.float32, y: np.float32, z
 
 
 @inlined
-def _find_sides(directions: Floats, sides: Ints) -> bool:
-    """Columns of ``Bvh.bounds`` by which a packet enters and leaves boxes; whether all its rays have equal signs."""
-    alike = True
-    for c in range(3):
-        up = 0
-        for k in range(LANES):
-            up += 1 if directions[c, k] > 0 else 0
-        sides[c], sides[3 + c] = (c, 3 + c) if up > 0 else (3 + c, c)
-        alike &= (up == 0) | (up == LANES)
-    return alike
+def _ahead(row: Floats) -> int:
+    """How many of 32 components are positive."""
+    up = 0
+    for k in range(LANES):
+        up += 1 if row[k] > 0 else 0
+    return up
 
 
 @outlined
@@ -133,21 +132,22 @@ def trace_packet(
 
     ``directions`` (3, 32); ``distance`` (32,) in: how far to look, out: where it hit, in units of the direction;
     ``hit`` (32,) out: triangle in leaf order, untouched (-1) where nothing is hit; ``work`` (4, 32) and ``stack``
-    (PACKET_STACK,) are scratch.
+    (STACK_SIZE,) are scratch.
     """
     x, y, z = origin[0], origin[1], origin[2]
     dx, dy, dz = directions[0], directions[1], directions[2]
     ix, iy, iz, edges = work[0], work[1], work[2], work[3]
     for k in range(LANES):
         ix[k], iy[k], iz[k] = reciprocal(dx[k]), reciprocal(dy[k]), reciprocal(dz[k])
-    sides = stack[STACK_SIZE:]
-    alike = _find_sides(directions, sides)
+    right, forth, up = _ahead(dx), _ahead(dy), _ahead(dz)
+    alike = (right % LANES == 0) & (forth % LANES == 0) & (up % LANES == 0)
+    in_x, in_y, in_z = index(0 if right > 0 else 3), index(1 if forth > 0 else 4), index(2 if up > 0 else 5)
     stack[0], pending = root, 1
     while pending > 0:
         pending -= 1
         node = index(stack[pending])
         if alike:
-            wanted = _faces_box(bvh, node, sides, x, y, z, ix, iy, iz, distance)
+            wanted = _faces_box(bvh, node, in_x, in_y, in_z, x, y, z, ix, iy, iz, distance)
         else:
             wanted = _meets_box(bvh, node, x, y, z, ix, iy, iz, distance)
         if not wanted:
@@ -158,6 +158,7 @@ def trace_packet(
                 _set_edges(bvh.triangles, index(triangle), x, y, z, edges)
                 _hit_triangle(edges, triangle, dx, dy, dz, distance, hit)
         else:
-            forward = directions[bvh.links[node, 2], LANES // 2] > 0
+            axis = bvh.links[node, 2]
+            forward = (right if axis == 0 else (forth if axis == 1 else up)) > LANES // 2
             stack[pending], stack[pending + 1] = (first + 1, first) if forward else (first, first + 1)
             pending += 2
