@@ -25,8 +25,15 @@ from navisplit.sim.scene import Scene
 from navisplit.sim.things import Thing
 
 FRAME, SMALL = Intrinsics.from_fov(256, 144, 90.0), Intrinsics.from_fov(64, 36, 90.0)
-WORLDS = {"50k": {"size_m": 100.0}, "300k": {"size_m": 265.0}}
-"""Forests of about so many triangles: options of the generator, with seed 0."""
+WORLDS = {
+    "neighbourhood 50k": ("neighbourhood", {"size_m": 135.0}),
+    "forest 50k": ("forest", {"size_m": 100.0}),
+    "neighbourhood 300k": ("neighbourhood", {"size_m": 262.0}),
+    "forest 300k": ("forest", {"size_m": 265.0}),
+}
+"""Worlds of about so many triangles: family and options of the generator, with seed 0. Forests are the hardest."""
+
+TARGETS = {"50k": {"frame": 150.0, "small": 4000.0}, "300k": {"frame": 120.0}}
 
 _NEAREST_POINTS = 10_000
 _THINGS = 20
@@ -65,15 +72,14 @@ def bench_steps(world: str | None, poses: int = 40, rounds: int = 5) -> list[tup
     """
     if world is not None:
         return [(f"world {world}", lambda: _world_rows(_load(world), world, {}, poses, rounds))]
-    targets = {"50k": {"frame": 150.0, "small": 4000.0}, "300k": {"frame": 120.0}}
     steps: list[tuple[str, Step]] = []
-    for size, options in WORLDS.items():
+    for title in WORLDS:
 
-        def measure(size: str = size, options: dict[str, float] = options) -> Iterator[Row]:
-            return _world_rows(_forest(options), size, targets[size], poses, rounds)
+        def measure(title: str = title) -> Iterator[Row]:
+            return _world_rows(_generated(title), title, TARGETS[title.split()[-1]], poses, rounds)
 
-        steps.append((f"forest of {size} triangles", measure))
-    steps.append(("two threads", lambda: thread_rows(RayCaster(_forest(WORLDS["50k"])), poses, rounds)))
+        steps.append((f"{title} triangles", measure))
+    steps.append(("two threads", lambda: thread_rows(RayCaster(_generated("forest 50k")), poses, rounds)))
     steps.append(("loading a world", lambda: load_rows("forest")))
     steps.append(("AirSim's client", _client_rows))
     return steps
@@ -174,10 +180,11 @@ def _load(world: str) -> Scene:
     return load_scene(world)
 
 
-def _forest(options: dict[str, float]) -> Scene:
+def _generated(title: str) -> Scene:
     from navisplit.sim.worlds import build_scene, generate
 
-    return build_scene(generate("forest", 0, **options))
+    family, options = WORLDS[title]
+    return build_scene(generate(family, 0, **options))
 
 
 def sample_views(query: SceneQuery, count: int, rng: np.random.Generator, camera: Intrinsics) -> list[CameraView]:

@@ -6,6 +6,9 @@ files of kernels that it calls: after editing one, delete ``navisplit/sim/__pyca
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from numba import njit
 from numpy import float32, int32, uint8, uintp
 from numpy.typing import NDArray
@@ -27,6 +30,11 @@ inlined = njit(cache=True, nogil=True, fastmath=True, error_model="numpy", force
 
 index = uintp
 """An index that is not negative: spares the test for Python's counting from the end."""
+
+
+def is_compiled(function: Any) -> bool:
+    """Whether a kernel's machine code is on disk already, for whatever machine it was."""
+    return any(Path(function._cache.cache_path).glob(f"*.{function.py_func.__name__}-*.nbi"))
 
 
 @inlined
