@@ -1,7 +1,8 @@
 """What is baked from a world, kept on disk so that the next start of the same world is quick.
 
-A file holds plain arrays (npz: no pickle, a checksum for each). Its name is a hash of all that it was made from and of
-``VERSION``; what is missing, broken or not of the expected shape is made anew. Nothing here is needed for correctness.
+A file holds plain arrays (npz: no pickle, a checksum for each). Its name is a hash of all that it was made from, of the
+code that makes it and of ``VERSION``; what is missing, broken or not of the expected shape is made anew. Nothing here
+is needed for correctness.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 VERSION = 1
-"""To be raised whenever a baked array changes its meaning, or the code that makes it changes what it makes."""
+"""To be raised when a baked array changes its meaning by something outside of ``_MAKERS``."""
+
+_MAKERS = ("ambient", "atlas", "bvh", "shadow", "trace")
+"""Modules that bake: an edit of one makes everything anew."""
 
 LIMIT_BYTES = 1 << 30
 """Of all files together; the least recently used go first."""
@@ -48,9 +53,17 @@ def fingerprint(*parts: object) -> str:
     return digest.hexdigest()
 
 
+@cache
+def _code() -> str:
+    """Hash of the code that bakes."""
+    folder = Path(__file__).parent
+    sources = [folder / f"{name}.py" for name in _MAKERS]
+    return fingerprint(*(source.read_bytes() if source.is_file() else b"" for source in sources))[:12]
+
+
 def recall(kind: str, key: str, make: Callable[[], Arrays], fits: Callable[[Arrays], bool]) -> Arrays:
     """The arrays that ``make`` gives, from a file where there is one that ``fits``; else made and kept."""
-    path = cache_folder() / f"{kind}-{VERSION}-{key}.npz"
+    path = cache_folder() / f"{kind}-{VERSION}-{_code()}-{key}.npz"
     found = _read(path)
     if found is not None and _fits(found, fits):
         with contextlib.suppress(OSError):
