@@ -26,7 +26,7 @@ from navisplit.sim.things import Thing
 
 FRAME, SMALL = Intrinsics.from_fov(256, 144, 90.0), Intrinsics.from_fov(64, 36, 90.0)
 WORLDS = {
-    "neighbourhood 50k": ("neighbourhood", {"size_m": 135.0}),
+    "neighbourhood 50k": ("neighbourhood", {"size_m": 124.0, "density": 1.6}),
     "forest 50k": ("forest", {"size_m": 100.0}),
     "neighbourhood 300k": ("neighbourhood", {"size_m": 262.0}),
     "forest 300k": ("forest", {"size_m": 265.0}),

@@ -3,16 +3,22 @@
 import numpy as np
 from render_scenes import yard
 
-from navisplit.sim.bench import FRAME, bench_steps, sample_views, scene_rows, thread_rows
+from navisplit.sim import bench_client
+from navisplit.sim.bench import FRAME, WORLDS, bench_steps, sample_views, scene_rows, thread_rows
 from navisplit.sim.renderer import RayCaster
+from navisplit.sim.worlds import build_scene, generate
 
 
-def test_every_part_of_the_simulator_with_a_target_has_its_step():
-    names = [name for name, _ in bench_steps(None)]
-    assert [name for name in names if "50k" in name or "300k" in name or "client" in name or "load" in name] and (
-        len(names) >= 5
-    )
+def test_worlds_of_both_sizes_threads_loading_and_the_client_are_measured_unless_one_world_is_asked_for():
+    names = " | ".join(name for name, _ in bench_steps(None))
+    assert all(part in names for part in ("50k", "300k", "threads", "loading", "client"))
     assert [name for name, _ in bench_steps("forest")] == ["world forest"]
+
+
+def test_without_airsims_client_its_row_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(bench_client, "_client_class", lambda: None)
+    (row,) = bench_client.client_rows()
+    assert (row.value, row.met) == (None, None) and "install-airsim" in row.note
 
 
 def test_figures_are_measured_and_targets_stand_beside_them():
@@ -24,3 +30,10 @@ def test_figures_are_measured_and_targets_stand_beside_them():
     frame, small = by_name["yard: RGB + depth + segmentation 256x144"], by_name["yard: depth batches 64x36"]
     assert (frame.met, small.met) == (False, True)
     assert by_name["yard: nearest surface"].met is None
+
+
+def test_the_bench_worlds_have_about_the_triangles_that_their_names_say():
+    for title, (family, options) in WORLDS.items():
+        wanted = 1000 * int(title.split()[-1].removesuffix("k"))
+        if wanted < 100_000:  # the others take seconds
+            assert 0.8 < build_scene(generate(family, 0, **options)).triangle_count / wanted < 1.25
