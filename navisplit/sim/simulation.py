@@ -10,6 +10,7 @@ from navisplit.errors import SimulatorError, nearest_name
 from navisplit.frames import swap_ned_enu
 from navisplit.sim import quadrotor
 from navisplit.sim.contact import SceneProbe
+from navisplit.sim.markers import Markers
 from navisplit.sim.scene import Scene
 from navisplit.sim.settings import Settings
 from navisplit.sim.things import Things
@@ -47,6 +48,7 @@ class Simulation:
         self._owed_ns = 0
         self.clock_ns = start_ns
         self.things = Things(scene)
+        self.markers = Markers()
         self.probe = probe or _query(scene, renderer)
         self._vehicles = {name: self._build(name) for name in self.settings.vehicles}
 

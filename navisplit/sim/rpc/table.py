@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,14 @@ class ImageRequest:
     compress: bool
 
 
+class Status(Enum):
+    """How close a method is to AirSim's."""
+
+    FULL = "full"  # does what AirSim documents
+    DIFFERS = "differs"  # does it in another way, which is told
+    NEUTRAL = "neutral"  # only Unreal can: AirSim's neutral answer, and a notice to the operator
+
+
 @dataclass(frozen=True)
 class Method:
     """One entry. ``optional`` trailing parameters may be left out: Cosys' client drops ``external`` of camera calls."""
@@ -57,6 +66,12 @@ class Method:
     parameters: tuple[tuple[str, str], ...]  # (name, kind)
     handler: Callable[..., Any]
     optional: int = 0
+    status: Status = Status.FULL
+    difference: str = ""  # from AirSim, in a phrase, for docs/airsim_compatibility.md
+
+    def __post_init__(self) -> None:
+        if (self.status is Status.FULL) != (not self.difference):
+            raise ValueError(f"{self.name}: state a difference exactly when the status is not full.")
 
     def bind(self, arguments: list[Any]) -> list[Any]:
         """Converted arguments. Raises RpcFault with rpclib's text."""
@@ -72,14 +87,22 @@ class Method:
 METHODS: dict[str, Method] = {}
 
 
-def rpc(signature: str = "", *, name: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a handler. ``signature``: ``"name:kind name:kind"``; a kind in brackets is an array, ``?`` optional."""
+def rpc(
+    signature: str = "", *, name: str = "", differs: str = "", neutral: str = ""
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a handler.
+
+    ``signature``: ``"name:kind name:kind"``; a kind in brackets is an array, ``?`` optional. ``differs``: in what the
+    method is not as AirSim documents it, in a phrase; ``neutral``: the same for one that has no effect here.
+    """
+    status = Status.NEUTRAL if neutral else Status.DIFFERS if differs else Status.FULL
 
     def register(handler: Callable[..., Any]) -> Callable[..., Any]:
         method = name or handler.__name__
         pairs = [tuple(part.split(":")) for part in signature.split()]
         optional = sum(kind.endswith("?") for _, kind in pairs)
-        METHODS[method] = Method(method, tuple((n, k.rstrip("?")) for n, k in pairs), handler, optional)
+        parameters = tuple((n, k.rstrip("?")) for n, k in pairs)
+        METHODS[method] = Method(method, parameters, handler, optional, status, neutral or differs)
         return handler
 
     return register
