@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from navisplit.errors import SimulatorError, nearest_name
-from navisplit.frames import swap_ned_enu
+from navisplit.errors import SimulatorError, UsageError, nearest_name
+from navisplit.frames import Vector, swap_ned_enu
 from navisplit.sim import quadrotor
 from navisplit.sim.contact import SceneProbe
 from navisplit.sim.markers import Markers
 from navisplit.sim.scene import Scene
-from navisplit.sim.settings import Settings
+from navisplit.sim.settings import Settings, VehicleSettings
 from navisplit.sim.things import Things
 from navisplit.sim.vehicle import Vehicle
 
@@ -50,10 +50,12 @@ class Simulation:
         self.things = Things(scene)
         self.markers = Markers()
         self.probe = probe or _query(scene, renderer)
-        self._vehicles = {name: self._build(name) for name in self.settings.vehicles}
+        self.wind = np.asarray(self.settings.wind, np.float64)
+        self._setups = dict(self.settings.vehicles)
+        self._vehicles = {name: self._build(name) for name in self._setups}
 
     def _build(self, name: str) -> Vehicle:
-        setup, start = self.settings.vehicles[name], self.scene.player_start
+        setup, start = self._setups[name], self.scene.player_start
         vehicle = Vehicle(
             name,
             self.probe,
@@ -64,8 +66,33 @@ class Simulation:
             object_names=[thing.name for thing in self.scene.objects],
             cameras=setup.mounted_cameras(),
         )
-        vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.settings.wind
+        vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.wind
         return vehicle
+
+    def add_vehicle(self, name: str, setup: VehicleSettings) -> Vehicle:
+        """One more, standing where ``setup`` says. Raises UsageError when the name is taken or empty."""
+        if not name or name in self._vehicles or name in self.things:
+            raise UsageError(f"A vehicle cannot be named '{name}': expected a name that nothing in the scene has.")
+        self._setups[name] = setup
+        self._vehicles[name] = self._build(name)
+        return self._vehicles[name]
+
+    def enter(self, scene: Scene, renderer: RayCaster | None = None, probe: SceneProbe | None = None) -> None:
+        """Go on in another scene: every vehicle at its start there, nothing moved or plotted; the clock goes on."""
+        for vehicle in self._vehicles.values():
+            vehicle.cancel()
+        self.scene, self.renderer = scene, renderer
+        self.things = Things(scene)
+        self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
+        self.markers.clear()
+        self.probe = probe or _query(scene, renderer)
+        self._vehicles = {name: self._build(name) for name in self._setups}
+
+    def set_wind(self, wind: Vector) -> None:
+        """Steady wind (3,) NED m/s on all vehicles, also on later ones."""
+        self.wind = np.asarray(wind, np.float64)
+        for vehicle in self._vehicles.values():
+            vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.wind
 
     @property
     def vehicles(self) -> tuple[Vehicle, ...]:
