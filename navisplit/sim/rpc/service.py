@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from navisplit.errors import SimulatorError
 from navisplit.frames import Quaternion, Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim.commands import Routine, Task
-from navisplit.sim.contact import sweep
 from navisplit.sim.geodesy import GeoPoint, geo_of
 from navisplit.sim.rpc.pacing import Pacer
 from navisplit.sim.rpc.recorder import Recorder
@@ -20,6 +19,7 @@ from navisplit.sim.rpc.table import HandlerError
 from navisplit.sim.scene import Scene
 from navisplit.sim.settings import Settings
 from navisplit.sim.simulation import Simulation
+from navisplit.sim.sweeping import body_dome, free_distance
 from navisplit.sim.things import Thing
 from navisplit.sim.vehicle import CollisionState, Vehicle
 
@@ -171,10 +171,9 @@ class Service:
         norm = float(np.linalg.norm(orientation))
         turn = orientation / norm if np.isfinite(norm) and norm > 1e-6 else pilot.orientation.copy()
         if swept:
-            start, end = vehicle.position, vehicle.origin + swap_ned_enu(place)
-            length = float(np.linalg.norm(end - start))
-            if length > 1e-9:
-                place = pilot.position + (place - pilot.position) * (sweep(self.simulation.probe, start, end) / length)
+            way = swap_ned_enu(place - pilot.position)
+            free = free_distance(self.simulation.probe, body_dome(vehicle.position), way)
+            place = pilot.position + (place - pilot.position) * (free / max(float(np.linalg.norm(way)), 1e-9))
         vehicle.place_ned(place, turn)
 
     # Collisions -----------------------------------------------------------------------------------------------------
