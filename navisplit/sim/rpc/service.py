@@ -134,11 +134,10 @@ class Service:
     def map_pose(self, pose: tuple[Vector, Quaternion], thing: Thing) -> tuple[Vector, Quaternion]:
         """AirSim's world pose in the map; what is not finite stays as ``thing`` has it, a zero rotation too."""
         position = self.map_points(pose[0])
-        norm = float(np.linalg.norm(pose[1]))
-        known = np.isfinite(norm) and norm > 1e-6
+        turn = unit(pose[1])
         return (
             np.where(np.isfinite(position), position, thing.position),
-            swap_quaternion(pose[1] / norm) if known else np.array(thing.orientation),
+            np.array(thing.orientation) if turn is None else swap_quaternion(turn),
         )
 
     def geo_point(self, vehicle: Vehicle) -> GeoPoint:
@@ -168,13 +167,12 @@ class Service:
         place = np.where(np.isfinite(position), position, pilot.position)
         if np.abs(place).max() > MAX_DISTANCE_M:
             raise HandlerError(f"position is more than {MAX_DISTANCE_M / 1000:.0f} km away")
-        norm = float(np.linalg.norm(orientation))
-        turn = orientation / norm if np.isfinite(norm) and norm > 1e-6 else pilot.orientation.copy()
+        turn = unit(orientation)
         if swept:
             way = swap_ned_enu(place - pilot.position)
             free = free_distance(self.simulation.probe, body_dome(vehicle.position), way)
             place = pilot.position + (place - pilot.position) * (free / max(float(np.linalg.norm(way)), 1e-9))
-        vehicle.place_ned(place, turn)
+        vehicle.place_ned(place, pilot.orientation.copy() if turn is None else turn)
 
     # Collisions -----------------------------------------------------------------------------------------------------
     def last_contact(self, vehicle: Vehicle) -> tuple[CollisionState, bool]:
@@ -183,6 +181,15 @@ class Service:
         unread = newest.has_collided and newest.stamp_ns > self._seen_ns.get(vehicle.name, -1)
         self._seen_ns[vehicle.name] = newest.stamp_ns
         return newest, unread
+
+
+def unit(orientation: Quaternion) -> Quaternion | None:
+    """A rotation (4,) of length 1; None for what is not finite or has no length."""
+    largest = float(np.abs(orientation).max())
+    if not np.isfinite(orientation).all() or largest < 1e-6:
+        return None
+    scaled = orientation / largest  # a square of the largest float would overflow
+    return scaled / np.linalg.norm(scaled)
 
 
 def printable(text: str, longest: int = 500) -> str:
