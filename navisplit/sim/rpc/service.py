@@ -23,7 +23,8 @@ from navisplit.sim.sweeping import body_dome, free_distance
 from navisplit.sim.things import Thing
 from navisplit.sim.vehicle import CollisionState, Vehicle
 
-MAX_DISTANCE_M = 1e6  # of a vehicle from its start
+MAX_DISTANCE_M = 1e6  # of a vehicle from its start, of an object from the map's origin
+MAX_SPEED, MAX_RATE, MAX_ACCELERATION = 500.0, 500.0, 1e5  # m/s, rad/s, m/s^2: beyond them 3 ms steps are too long
 MAX_NAME, MAX_VEHICLES = 200, 256
 
 
@@ -134,9 +135,12 @@ class Service:
     def map_pose(self, pose: tuple[Vector, Quaternion], thing: Thing) -> tuple[Vector, Quaternion]:
         """AirSim's world pose in the map; what is not finite stays as ``thing`` has it, a zero rotation too."""
         position = self.map_points(pose[0])
+        position = np.where(np.isfinite(position), position, thing.position)
+        if np.abs(position).max() > MAX_DISTANCE_M:
+            raise HandlerError(f"position is more than {MAX_DISTANCE_M / 1000:.0f} km away")
         turn = unit(pose[1])
         return (
-            np.where(np.isfinite(position), position, thing.position),
+            position,
             np.array(thing.orientation) if turn is None else swap_quaternion(turn),
         )
 
@@ -190,6 +194,13 @@ def unit(orientation: Quaternion) -> Quaternion | None:
         return None
     scaled = orientation / largest  # a square of the largest float would overflow
     return scaled / np.linalg.norm(scaled)
+
+
+def bounded(name: str, values: Vector, limit: float) -> Vector:
+    """A vector (3,) whose parts are at most ``limit``. Raises HandlerError."""
+    if np.abs(values).max() > limit:
+        raise HandlerError(f"{name} must be at most {limit:g} along each axis, got {values.tolist()}")
+    return values
 
 
 def printable(text: str, longest: int = 500) -> str:
