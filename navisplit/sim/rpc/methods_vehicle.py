@@ -49,7 +49,8 @@ def add_vehicle(service: Service, name: str, kind: str, pose: tuple[Vector, Quat
             f"{MAX_DISTANCE_M / 1000:.0f} km, got type {printable(kind)!r} at {position.tolist()}."
         )
         return False
-    setup = replace(service.settings.template, position=position, yaw_deg=math.degrees(yaw))
+    from_start = service.simulation.scene.player_start.yaw - (math.pi / 2 - yaw)  # settings count from its heading
+    setup = replace(service.settings.template, position=position, yaw_deg=math.degrees(from_start))
     try:
         service.simulation.add_vehicle(printable(name, MAX_NAME), setup)
     except UsageError as error:
