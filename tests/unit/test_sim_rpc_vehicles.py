@@ -1,4 +1,4 @@
-"""Many vehicles and other worlds: added at run time, each by its name, put back by reset, taken along to a new level."""
+"""Many vehicles and other worlds: added at run time, each by its name, put back by reset, taken to a new level."""
 
 import json
 import math
