@@ -121,7 +121,7 @@ class Autopilot:
         if not self.api_control:
             return False
         if not armed:
-            self._goal[:] = 0.0
+            self._goal[:] = 0.0, 0.0, 0.0, quadrotor.IDLE_SIGNAL
             self._mode[:] = (controller.RATE, controller.RATE, controller.RATE, controller.PASSTHROUGH)
             self.pilot[quadrotor.TIMED_OUT] = 1.0
         return True
