@@ -12,7 +12,7 @@ from navisplit.sim import quadrotor
 from navisplit.sim.contact import SceneProbe
 from navisplit.sim.markers import Markers
 from navisplit.sim.moving import Layers, LiveProbe, MovingLayer
-from navisplit.sim.scene import Scene
+from navisplit.sim.scene import Material, Scene
 from navisplit.sim.settings import Settings
 from navisplit.sim.things import MOTION_S, Thing, Things
 from navisplit.sim.vehicle import Vehicle
@@ -80,6 +80,11 @@ class Simulation:
     def vehicles(self) -> tuple[Vehicle, ...]:
         """All vehicles, the default one first."""
         return tuple(self._vehicles.values())
+
+    @property
+    def materials(self) -> tuple[Material, ...]:
+        """The scene's, and behind them those of the vehicles' bodies: what the things' numbers count."""
+        return self._layers.materials
 
     def vehicle(self, name: str = "") -> Vehicle:
         """By name; the empty name is the first one. Raises SimulatorError."""
