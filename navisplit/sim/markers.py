@@ -20,6 +20,7 @@ MAX_MARKERS, MAX_POINTS = 20_000, 2_000_000
 UNREAL_DEFAULT_S = 1.0  # how long Unreal draws what has neither a duration nor permanence
 MESSAGE_S = 5.0  # how long a message stays on AirSim's screen
 MAX_MESSAGES = 100
+TOLD_PER_S, TOLD_AGAIN_S = 10, 1.0  # lines a second on the terminal in all, and how often the same message (our choice)
 WHITE: Colour = (1.0, 1.0, 1.0, 1.0)
 
 
@@ -65,6 +66,7 @@ class Message:
     text: str
     severity: int  # 0 information, 1 success, 2 warning, 3 error
     expires_ns: int
+    told_ns: int = 0  # when it was last told on the terminal
 
 
 class Markers:
@@ -74,6 +76,7 @@ class Markers:
         self._markers: deque[Marker] = deque()
         self._point_count = 0
         self._messages: dict[str, Message] = {}
+        self._told: deque[int] = deque(maxlen=TOLD_PER_S)
         self.trails: dict[str, Trail] = {}  # by the vehicle's name, where a script has set it
         self.revision = 0
 
@@ -89,6 +92,10 @@ class Markers:
         """Take away what has no end of its own."""
         self._keep([marker for marker in self._markers if marker.expires_ns is not None])
 
+    def clear(self) -> None:
+        """Take away all markers."""
+        self._keep([])
+
     def visible(self, now_ns: int) -> tuple[Marker, ...]:
         """What is drawn at a time, in the order of the calls; the expired ones are forgotten."""
         self._keep([m for m in self._markers if m.expires_ns is None or m.expires_ns > now_ns])
@@ -99,13 +106,22 @@ class Markers:
         self.trails[vehicle] = trail
         self.revision += 1
 
-    def say(self, key: str, text: str, severity: int, now_ns: int) -> None:
-        """Show a line, in the place of the former one of the same ``key``."""
-        self._messages.pop(key, None)
-        self._messages[key] = Message(text, severity, now_ns + round(MESSAGE_S * 1e9))
+    def say(self, key: str, text: str, severity: int, now_ns: int) -> bool:
+        """Show a line, in the place of the former one of the same ``key``; whether it is worth telling elsewhere.
+
+        It is when its text is new, and not told too often: scripts do this at every turn of their loops.
+        """
+        former = self._messages.pop(key, None)
+        fresh = former is None or (former.text != text and now_ns - former.told_ns >= TOLD_AGAIN_S * 1e9)
+        told = fresh and (len(self._told) < TOLD_PER_S or now_ns - self._told[0] >= 1e9)
+        if told:
+            self._told.append(now_ns)
+        told_ns = now_ns if told or former is None else former.told_ns
+        self._messages[key] = Message(text, severity, now_ns + round(MESSAGE_S * 1e9), told_ns)
         while len(self._messages) > MAX_MESSAGES:
             del self._messages[next(iter(self._messages))]
         self.revision += 1
+        return told
 
     def messages(self, now_ns: int) -> tuple[Message, ...]:
         """The lines shown at a time, the newest last."""

@@ -64,9 +64,9 @@ class Stage:
         """Sun and sky without shadows, in the place of viser's lamps."""
         self._api.configure_default_lights(False)
         self._api.configure_environment_map(None)
-        self._api.add_light_hemisphere("/light/sky", sky_color=SKY_LIGHT, ground_color=GROUND_LIGHT, intensity=2.2)
+        self._api.add_light_hemisphere("/light/sky", sky_color=SKY_LIGHT, ground_color=GROUND_LIGHT, intensity=3.2)
         x, y, z = (to_sun * SUN_M).tolist()
-        self._api.add_light_directional("/light/sun", color=SUN_LIGHT, intensity=2.2, position=(x, y, z))
+        self._api.add_light_directional("/light/sun", color=SUN_LIGHT, intensity=3.0, position=(x, y, z))
 
     def show(self, moment: Snapshot) -> None:
         """Bring everything to a moment; only what has changed is sent."""
