@@ -18,6 +18,7 @@ from navisplit.errors import ConfigError
 from navisplit.frames import Vector, quaternion_from_euler
 from navisplit.sim.cameras import ALIASES, Camera, Capture, default_cameras
 from navisplit.sim.geodesy import GeoPoint
+from navisplit.sim.recording import RecordingSettings
 
 DEFAULT_PORT = 41451
 DEFAULT_VEHICLE = "SimpleFlight"
@@ -32,7 +33,16 @@ KNOWN_KEYS = {
         "ViewMode",
         "OriginGeopoint",
     ),
-    *("Wind", "CameraDefaults", "Vehicles", "SeeDocsAt", "LogMessagesVisible", "RpcEnabled", "PhysicsEngineName"),
+    *(
+        "Wind",
+        "CameraDefaults",
+        "Vehicles",
+        "SeeDocsAt",
+        "LogMessagesVisible",
+        "RpcEnabled",
+        "PhysicsEngineName",
+        "Recording",
+    ),
 }
 
 
@@ -59,6 +69,8 @@ class Settings:
     origin: GeoPoint = field(default_factory=lambda: GeoPoint(47.641468, -122.140165, 122.0))
     wind: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) m/s NED
     vehicles: Mapping[str, VehicleSettings] = field(default_factory=lambda: {DEFAULT_VEHICLE: VehicleSettings()})
+    template: VehicleSettings = field(default_factory=VehicleSettings)  # of a vehicle that a script adds
+    recording: RecordingSettings = field(default_factory=RecordingSettings)
     warnings: tuple[str, ...] = ()
 
 
@@ -102,6 +114,8 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
         ),
         wind=np.array([wind.number(axis, 0.0) for axis in "XYZ"]),
         vehicles=_vehicles(reader),
+        recording=_recording(reader.inside("Recording")),
+        template=VehicleSettings(cameras=_default_cameras(reader)),
         warnings=tuple(f"{source}: '{key}' has no effect here." for key in values if key not in KNOWN_KEYS),
     )
 
@@ -126,6 +140,19 @@ class _Reader:
             raise ConfigError(f"{self.source}: {key} must be a string, got {value!r}.")
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            raise ConfigError(f"{self.source}: {key} must be true or false, got {value!r}.")
+        return value
+
+    def entries(self, key: str) -> list[_Reader]:
+        """A list of objects."""
+        values = self.values.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+            raise ConfigError(f"{self.source}: {key} must be a list of objects, got {values!r}.")
+        return [_Reader(value, f"{self.source}: {key}") for value in values]
+
     def inside(self, key: str) -> _Reader:
         value = self.values.get(key, {})
         if not isinstance(value, dict):
@@ -133,13 +160,30 @@ class _Reader:
         return _Reader(value, f"{self.source}: {key}")
 
 
+def _recording(entry: _Reader) -> RecordingSettings:
+    shots: dict[str, list[dict[str, Any]]] = {}
+    for shot in entry.entries("Cameras"):
+        request = {
+            "camera_name": shot.text("CameraName", ""),
+            "image_type": int(shot.number("ImageType", 0)),
+            "pixels_as_float": shot.flag("PixelsAsFloat", False),
+            "compress": shot.flag("Compress", True),
+        }
+        shots.setdefault(shot.text("VehicleName", ""), []).append(request)
+    return RecordingSettings(
+        interval_s=max(0.0, entry.number("RecordInterval", 0.05)),
+        on_move=entry.flag("RecordOnMove", False),
+        folder=entry.text("Folder", ""),
+        enabled=entry.flag("Enabled", False),
+        shots={name: tuple(of) for name, of in shots.items()} if "Cameras" in entry.values else None,
+    )
+
+
 def _vehicles(reader: _Reader) -> dict[str, VehicleSettings]:
-    defaults = default_cameras()
-    for camera in list(defaults):
-        defaults[camera] = _camera(defaults[camera], reader.inside("CameraDefaults"))
+    defaults = _default_cameras(reader)
     vehicles = reader.inside("Vehicles")
     found: dict[str, VehicleSettings] = {}
-    for name in vehicles.values:
+    for name in sorted(vehicles.values):  # AirSim's default vehicle is the first of the alphabet
         entry = vehicles.inside(name)
         kind = entry.text("VehicleType", DEFAULT_VEHICLE)
         if kind.lower() != DEFAULT_VEHICLE.lower():
@@ -150,6 +194,10 @@ def _vehicles(reader: _Reader) -> dict[str, VehicleSettings]:
                 position, entry.number("Yaw", 0.0), _cameras(defaults, entry.inside("Cameras"))
             )
     return found or {DEFAULT_VEHICLE: VehicleSettings(cameras=defaults)}
+
+
+def _default_cameras(reader: _Reader) -> dict[str, Camera]:
+    return {name: _camera(camera, reader.inside("CameraDefaults")) for name, camera in default_cameras().items()}
 
 
 def _cameras(defaults: Mapping[str, Camera], entries: _Reader) -> dict[str, Camera]:

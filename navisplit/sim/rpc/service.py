@@ -7,23 +7,50 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from navisplit.errors import SimulatorError
 from navisplit.frames import Quaternion, Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim.commands import Routine, Task
+from navisplit.sim.contact import sweep
 from navisplit.sim.geodesy import GeoPoint, geo_of
 from navisplit.sim.rpc.pacing import Pacer
+from navisplit.sim.rpc.recorder import Recorder
 from navisplit.sim.rpc.table import HandlerError
+from navisplit.sim.scene import Scene
 from navisplit.sim.settings import Settings
 from navisplit.sim.simulation import Simulation
+from navisplit.sim.things import Thing
 from navisplit.sim.vehicle import CollisionState, Vehicle
+
+MAX_DISTANCE_M = 1e6  # of a vehicle from its start
+MAX_NAME, MAX_VEHICLES = 200, 256
 
 
 @dataclass(frozen=True)
 class Later:
-    """A reply that is computed away from the clock (rendering): ``work`` must not touch the simulation."""
+    """A reply that is computed away from the clock (rendering): ``work`` must not touch the simulation.
+
+    What it returns is the reply, or goes through ``then``, which runs between two steps of the clock and may touch it.
+    """
 
     work: Callable[[], Any]
+    then: Callable[[Any], Any] | None = None
+    slow: bool = False  # takes seconds: not in the queue of the pictures
+
+    def result(self) -> Any:
+        """Work and finish here and now."""
+        done = self.work()
+        return done if self.then is None else self.then(done)
+
+
+def _at_once(work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - told to the caller
+        done(error)
+    else:
+        done(None)
 
 
 @dataclass
@@ -33,8 +60,14 @@ class Service:
     simulation: Simulation
     pacer: Pacer
     notify: Callable[[str], None]
+    background: Callable[[Callable[[], None], Callable[[Exception | None], None]], None] = _at_once
+    """Does ``work()`` away from the clock, then ``done(error)`` between two of its steps; a server replaces it."""
     _seen_ns: dict[str, int] = field(default_factory=dict)  # stamp of the newest contact that a client has read
     _noticed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.recorder = Recorder(self)
+        self.pacer.alarm = self.recorder
 
     @property
     def settings(self) -> Settings:
@@ -67,6 +100,24 @@ class Service:
         self.simulation.reset()
         self._seen_ns.clear()
 
+    def load_level(self, name: str) -> Later:
+        """Build another world away from the clock, then fly in it."""
+        renderer_type = type(self.simulation.renderer)
+
+        def build() -> tuple[Scene, Any]:
+            from navisplit.sim.worlds import load_scene
+
+            scene = load_scene(name)
+            return scene, None if renderer_type is type(None) else renderer_type(scene)
+
+        def enter(built: tuple[Scene, Any]) -> bool:
+            self.simulation.enter(*built)
+            self._seen_ns.clear()
+            self.notify(f"world {self.simulation.scene.name}")
+            return True
+
+        return Later(build, enter, slow=True)
+
     # Frames ---------------------------------------------------------------------------------------------------------
     def world_ned(self, position: Vector) -> Vector:
         """ENU map (3,) to AirSim's world: NED from the player start."""
@@ -76,9 +127,55 @@ class Service:
         """ENU/FLU pose in AirSim's world."""
         return self.world_ned(position), swap_quaternion(orientation)
 
+    def map_points(self, ned: Vector) -> Vector:
+        """AirSim's world (..., 3) to the ENU map."""
+        return np.asarray(self.simulation.scene.player_start.position) + swap_ned_enu(ned)
+
+    def map_pose(self, pose: tuple[Vector, Quaternion], thing: Thing) -> tuple[Vector, Quaternion]:
+        """AirSim's world pose in the map; what is not finite stays as ``thing`` has it, a zero rotation too."""
+        position = self.map_points(pose[0])
+        norm = float(np.linalg.norm(pose[1]))
+        known = np.isfinite(norm) and norm > 1e-6
+        return (
+            np.where(np.isfinite(position), position, thing.position),
+            swap_quaternion(pose[1] / norm) if known else np.array(thing.orientation),
+        )
+
     def geo_point(self, vehicle: Vehicle) -> GeoPoint:
         """Where a vehicle is on the globe."""
         return geo_of(self.world_ned(vehicle.position), self.settings.origin)
+
+    # Objects --------------------------------------------------------------------------------------------------------
+    def object_boxes(self) -> NDArray[np.float64]:
+        """(N, 2, 3) lowest and highest corner of every object, ENU m, in the order of ``things.names()``."""
+        things = self.simulation.things
+        return np.array([things.box(name) for name in things.names()]).reshape(-1, 2, 3)
+
+    def object_index(self, name: str) -> int:
+        """The number under which the probe reports an object; -1 when there is none."""
+        scene, things = self.simulation.scene, self.simulation.things
+        loose = [thing.name for thing in things.things]
+        if name in loose:
+            return len(scene.objects) + loose.index(name)
+        return next((i for i, thing in enumerate(scene.objects) if thing.name == name), -1)
+
+    def place(self, vehicle: Vehicle, position: Vector, orientation: Quaternion, *, swept: bool) -> None:
+        """Put a vehicle somewhere (NED from its start), where it is stopped by what is in its way if ``swept``.
+
+        What is not finite stays as it is.
+        """
+        pilot = vehicle.pilot
+        place = np.where(np.isfinite(position), position, pilot.position)
+        if np.abs(place).max() > MAX_DISTANCE_M:
+            raise HandlerError(f"position is more than {MAX_DISTANCE_M / 1000:.0f} km away")
+        norm = float(np.linalg.norm(orientation))
+        turn = orientation / norm if np.isfinite(norm) and norm > 1e-6 else pilot.orientation.copy()
+        if swept:
+            start, end = vehicle.position, vehicle.origin + swap_ned_enu(place)
+            length = float(np.linalg.norm(end - start))
+            if length > 1e-9:
+                place = pilot.position + (place - pilot.position) * (sweep(self.simulation.probe, start, end) / length)
+        vehicle.place_ned(place, turn)
 
     # Collisions -----------------------------------------------------------------------------------------------------
     def last_contact(self, vehicle: Vehicle) -> tuple[CollisionState, bool]:
@@ -87,3 +184,9 @@ class Service:
         unread = newest.has_collided and newest.stamp_ns > self._seen_ns.get(vehicle.name, -1)
         self._seen_ns[vehicle.name] = newest.stamp_ns
         return newest, unread
+
+
+def printable(text: str, longest: int = 500) -> str:
+    """On one line and without control characters: what a client sends must not steer the terminal."""
+    shown = "".join(c if c.isprintable() else " " for c in text[:longest])
+    return shown if len(text) <= longest else f"{shown} ..."
