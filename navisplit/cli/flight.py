@@ -18,6 +18,7 @@ from navisplit.graph import ENTRY_POINTS, Graph, NodeSpec
 LOG_FORMAT = "[{severity}] {date_time_with_ms} {name}: {message}"
 LOG_LINE = re.compile(r"\[(?P<severity>[A-Z]+)\] \S+ \S+ (?P<name>\S+): (?P<message>.*)")
 SIMULATOR, MISSION = "simulator", "mission_node"
+VIEW = "view on "  # how the simulator begins the line that names its page
 STATUS_LOGGER = "status"  # last part of the logger's name on which mission_node tells how the flight goes
 HIGHEST_SAFE_DOMAIN = 101  # above it, DDS ports run into Linux's ephemeral ones (ROS 2 documentation, "ROS_DOMAIN_ID")
 REPORT_PATIENCE_S = (20.0, 3.0)  # mission_node writes the report after the first signal
@@ -102,7 +103,8 @@ def show(line: Line, display: Display) -> None:
     match = LOG_LINE.fullmatch(line.text)
     if match is None:
         if line.child.name == SIMULATOR:
-            display.status(f"{SIMULATOR}: {line.text}")
+            tell = display.message if line.text.startswith(VIEW) else display.status
+            tell(f"{SIMULATOR}: {line.text}")
         return
     message = match["message"]
     if match["name"].endswith("." + STATUS_LOGGER):

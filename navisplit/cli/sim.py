@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from navisplit.sim.rpc.server import Server
     from navisplit.sim.settings import Settings
     from navisplit.sim.simulation import Simulation
+    from navisplit.sim.view.live import LiveView
 
 HOST = "127.0.0.1"
 STATUS_PERIOD_S = 1.0
@@ -30,13 +32,16 @@ def sim(
     settings: Annotated[str | None, typer.Option(help="AirSim's settings.json: a path, or JSON text.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port, 0 for a free one. [default: 41451]")] = None,
     headless: Annotated[bool, typer.Option(help="No status line on the terminal.")] = False,
+    view: Annotated[bool, typer.Option(help="Show the world live on a page for a browser.")] = False,
+    view_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of that page, 0 for a free one.")] = 8080,
 ) -> None:
     """Simulate a quadrotor and its cameras, and answer AirSim's API until Ctrl-C or SIGTERM."""
     import signal
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server takes over both signals
     try:
-        _serve(world, settings, port, status=not headless and sys.stdout.isatty())
+        with _open_view(view_port) if view else contextlib.nullcontext() as page:
+            _serve(world, settings, port, status=not headless and sys.stdout.isatty(), view=page)
     except KeyboardInterrupt:
         pass
     _say("stopped")
@@ -53,7 +58,18 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _serve(world: str, settings_argument: str | None, port: int | None, *, status: bool) -> None:
+def _open_view(port: int) -> LiveView:
+    """Before the world is built: a busy port is told at once, and the page can wait in the browser."""
+    from navisplit.sim.view.live import LiveView
+
+    view = LiveView(port)
+    _say(f"view on {view.url}")
+    return view
+
+
+def _serve(
+    world: str, settings_argument: str | None, port: int | None, *, status: bool, view: LiveView | None = None
+) -> None:
     import asyncio
 
     from navisplit.sim.rpc.server import Server, listen
@@ -75,10 +91,12 @@ def _serve(world: str, settings_argument: str | None, port: int | None, *, statu
 
         async def run() -> None:
             server = Server(simulation, listener, clock_speed=settings.clock_speed, notify=_say)
-            showing = asyncio.create_task(_show_status(server)) if status else None
+            showing = [asyncio.create_task(_show_status(server))] if status else []
+            if view is not None:
+                showing.append(asyncio.create_task(view.show(server)))
             await server.run(ready)
-            if showing is not None:
-                showing.cancel()
+            for task in showing:
+                task.cancel()
 
         asyncio.run(run())
 

@@ -82,7 +82,7 @@ def _bake(bvh: Bvh, vertices: Floats, normals: Floats, spread: Floats, soft: NDA
             origin[c] = vertices[i, c] + normals[i, c] * _LIFT_M
         distance[:] = radius
         hit[:] = -1
-        trace_packet(bvh, origin, directions, work, stack, distance, hit)
+        trace_packet(bvh, 0, origin, directions, work, stack, distance, hit)
         blocked, buried = f32(0.0), 0
         for k in range(LANES):
             t = hit[k]

@@ -45,10 +45,33 @@ def bake_shadow(triangles: Floats, sun: ArrayLike, resolution: int) -> ShadowMap
     return ShadowMap(depth, to_texel, np.array([texel], np.float32))
 
 
+def without_triangles(shadow: ShadowMap, triangles: Floats, removed: Floats) -> ShadowMap:
+    """The map drawn anew where triangles (R, 9) were taken from the scene; ``triangles`` (T, 9) are those that stay."""
+    seen = _to_texels(shadow, removed).reshape(-1, 3)
+    size = shadow.depth.shape[0]
+    low = np.clip(np.floor(seen.min(0)[:2]) - 1, 0, size).astype(np.int64)
+    high = np.clip(np.ceil(seen.max(0)[:2]) + 1, 0, size).astype(np.int64)
+    depth = shadow.depth.copy()
+    patch = np.full((high[1] - low[1], high[0] - low[0]), 1e9, np.float32)
+    if patch.size:
+        corners = _to_texels(shadow, triangles)
+        corners[:, 0::3] -= f32(low[0])
+        corners[:, 1::3] -= f32(low[1])
+        _rasterise(corners, patch)
+        depth[low[1] : high[1], low[0] : high[0]] = patch
+    return shadow._replace(depth=depth)
+
+
+def _to_texels(shadow: ShadowMap, triangles: Floats) -> Floats:
+    """Corners (T, 9) as (column, row, depth)."""
+    m = shadow.to_texel.astype(np.float64)
+    return (triangles.reshape(-1, 3) @ m[:, :3].T + m[:, 3]).astype(np.float32).reshape(-1, 9)
+
+
 @kernel
 def _rasterise(corners: Floats, depth: Floats) -> None:
     """Draw triangles (T, 9) of (column, row, depth) corners; a texel's centre is at + 0.5."""
-    size = depth.shape[0]
+    rows, columns = depth.shape
     for t in range(corners.shape[0]):
         ax, ay, az = corners[t, 0], corners[t, 1], corners[t, 2]
         bx, by, bz = corners[t, 3], corners[t, 4], corners[t, 5]
@@ -57,8 +80,8 @@ def _rasterise(corners: Floats, depth: Floats) -> None:
         if abs(area) < f32(1e-6):
             continue
         inverse = f32(1.0) / area
-        first_row, last_row = max(int(min(ay, min(by, cy))), 0), min(int(max(ay, max(by, cy))), size - 1)
-        first_column, last_column = max(int(min(ax, min(bx, cx))), 0), min(int(max(ax, max(bx, cx))), size - 1)
+        first_row, last_row = max(int(min(ay, min(by, cy))), 0), min(int(max(ay, max(by, cy))), rows - 1)
+        first_column, last_column = max(int(min(ax, min(bx, cx))), 0), min(int(max(ax, max(bx, cx))), columns - 1)
         for row in range(first_row, last_row + 1):
             y = f32(row) + f32(0.5)
             for column in range(first_column, last_column + 1):

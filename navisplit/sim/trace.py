@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from navisplit.sim.bvh import STACK_SIZE, Bvh
+from navisplit.sim.bvh import Bvh
 from navisplit.sim.kernel import Floats, Ints, kernel, outlined
 
 f32, f64 = np.float32, np.float64
@@ -81,9 +81,9 @@ def _hit_triangle(e: Floats, triangle: int, dx: Floats, dy: Floats, dz: Floats, 
 
 @outlined
 def trace_packet(
-    bvh: Bvh, origin: Floats, directions: Floats, work: Floats, stack: Ints, distance: Floats, hit: Ints
+    bvh: Bvh, root: int, origin: Floats, directions: Floats, work: Floats, stack: Ints, distance: Floats, hit: Ints
 ) -> None:
-    """Nearest hit of 32 rays from one origin.
+    """Nearest hit of 32 rays from one origin among the triangles below node ``root``.
 
     ``directions`` (3, 32); ``distance`` (32,) in: how far to look, out: where it hit, in units of the direction;
     ``hit`` (32,) out: triangle in leaf order, untouched (-1) where nothing is hit; ``work`` (4, 32) scratch.
@@ -93,7 +93,7 @@ def trace_packet(
     ix, iy, iz, edges = work[0], work[1], work[2], work[3]
     for k in range(LANES):
         ix[k], iy[k], iz[k] = reciprocal(dx[k]), reciprocal(dy[k]), reciprocal(dz[k])
-    stack[0], pending = 0, 1
+    stack[0], pending = root, 1
     while pending > 0:
         pending -= 1
         node = stack[pending]
@@ -118,24 +118,3 @@ def trace_packet(
             forward = directions[bvh.links[node, 2], LANES // 2] > 0
             stack[pending], stack[pending + 1] = (first + 1, first) if forward else (first, first + 1)
             pending += 2
-
-
-@kernel
-def trace_depth(bvh: Bvh, cameras: Floats, nothing: np.float32, depth: Floats) -> None:
-    """Planar depth (N, height, width) of N cameras (N, 4, 3); ``nothing`` where no triangle is."""
-    count, height, width = depth.shape
-    directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
-    stack = np.empty(STACK_SIZE, np.int32)
-    distance, hit = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
-    for n in range(count):
-        camera = cameras[n]
-        for row in range(0, height, PACKET_HEIGHT):
-            for column in range(0, width, PACKET_WIDTH):
-                aim_packet(camera, column, row, directions)
-                distance[:] = FAR
-                hit[:] = -1
-                trace_packet(bvh, camera[0], directions, work, stack, distance, hit)
-                for k in range(LANES):
-                    i, j = row + k // PACKET_WIDTH, column + k % PACKET_WIDTH
-                    if i < height and j < width:
-                        depth[n, i, j] = distance[k] if hit[k] >= 0 else nothing

@@ -34,7 +34,7 @@ class Painter:
         self.hold = threading.Event()
         self.hold.set()
 
-    def render(self, view):
+    def render(self, view, layer=None):
         self.hold.wait(10.0)
         self.views.append(view)
         return PaintedFrame(view)

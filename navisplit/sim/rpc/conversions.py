@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.frames import Quaternion, Vector
-from navisplit.sim.autopilot import Kinematics
+from navisplit.sim.autopilot import Kinematics, RemoteControl
 from navisplit.sim.commands import FOREVER_S, YawMode
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.rpc.faults import BadCast, HandlerError
@@ -155,6 +155,21 @@ def _kinematics(value: Any) -> Kinematics:
     return Kinematics(position, orientation, *(_finite_vector(fields.get(key, {})) for key in rest))
 
 
+def _remote(value: Any) -> RemoteControl:
+    fields = _map(value)
+    sticks = {key: _float(fields.get(key, 0.0)) for key in ("pitch", "roll", "throttle", "yaw", "left_z", "right_z")}
+    if not all(map(math.isfinite, sticks.values())):
+        raise HandlerError("RCData must have finite numbers")
+    return RemoteControl(
+        stamp_ns=_int(fields.get("timestamp", 0)),
+        **sticks,
+        switches=_int(fields.get("switches", 0)),
+        vendor_id=_str(fields.get("vendor_id", "")),
+        is_initialized=_bool(fields.get("is_initialized", False)),
+        is_valid=_bool(fields.get("is_valid", False)),
+    )
+
+
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "bool": _bool,
     "external": _external,
@@ -168,4 +183,5 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "ImageRequest": _image_request,
     "GeoPoint": _geo_point,
     "KinematicsState": _kinematics,
+    "RCData": _remote,
 }

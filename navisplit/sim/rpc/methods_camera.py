@@ -62,11 +62,12 @@ def _shot(service: Service, drone: Vehicle, request: ImageRequest, frames: dict[
             "This image type is not simulated here." if renderer else "The simulator runs without a camera."
         )
         return lambda: answer
+    layer = service.simulation.snapshot(without=drone.name)
     view, key = _view(drone, position, orientation, capture.intrinsics), (camera.name, capture)
 
     def develop() -> Struct:
         if key not in frames:
-            frames[key] = renderer.render(view)
+            frames[key] = renderer.render(view, layer)
         data, floats = image_data(frames[key], request, capture.intrinsics)
         size = {"width": capture.width, "height": capture.height}
         return {**answer, **size, "image_data_uint8": data, "image_data_float": floats}

@@ -81,8 +81,7 @@ def arm_disarm(service: Service, arm: bool, vehicle: str) -> bool:
 def multirotor_state(service: Service, vehicle: str) -> Struct:
     """State as estimated, which is the truth here as in SimpleFlight."""
     drone = service.vehicle(vehicle)
-    pilot = drone.pilot
-    return structs.multirotor_state(pilot.kinematics(), service.geo_point(drone), pilot.time_ns, pilot.landed)
+    return structs.multirotor_state(drone.pilot, service.geo_point(drone))
 
 
 @rpc("vehicle_name:str", name="getRotorStates")

@@ -78,6 +78,11 @@ class Server:
         self._wake = asyncio.Event()
         self._told_slow = False
 
+    @property
+    def paused(self) -> bool:
+        """Whether simulated time stands still."""
+        return self._pacer.paused
+
     async def run(self, ready: Callable[[Server], None]) -> None:
         """Serve the listener, call ``ready``, and go on until ``stop`` or SIGINT/SIGTERM."""
         self._loop = loop = asyncio.get_running_loop()
@@ -103,6 +108,11 @@ class Server:
     def stop(self) -> None:
         """End ``run``; callable from the loop's thread."""
         self._stop.set()
+
+    def act(self, method: str, *arguments: Any) -> None:
+        """Run a method of the API for who operates this simulator, without a reply. From the loop's thread."""
+        call(method, list(arguments), self._service)
+        self._wake.set()
 
     # Clients ----------------------------------------------------------------------------------------------------------
     def accept(self, connection: Connection) -> bool:
