@@ -185,6 +185,9 @@ KINDS = {
     "int": st.integers(-(2**63), 2**64 - 1) | st.integers(-2, 20),
     "float": NUMBERS,
     "str": st.sampled_from(["", "0", "front_center", "tree_1", "ground", ".*", "Cube", "("]) | st.text(max_size=10),
+    "RCData": st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("roll", "pitch", "yaw", "throttle"), NUMBERS) | {"is_initialized": st.booleans()}
+    ),
     "map": st.dictionaries(st.text(max_size=5), VALUES, max_size=3),
     "Vector3r": VECTORS,
     "Pose": POSES,
