@@ -54,6 +54,7 @@ class Simulation:
         self.markers = Markers()
         self._survey(probe)
         self.wind = np.asarray(self.settings.wind, np.float64)
+        self.vehicle_ids: dict[str, int] = {}  # segmentation ids of vehicles, where a script has set them
         self._setups = dict(self.settings.vehicles)
         self._vehicles = {name: self._build(name) for name in self._setups}
 
@@ -181,7 +182,9 @@ class Simulation:
     def _as_thing(self, vehicle: Vehicle) -> Thing:
         x, y, z = vehicle.position.tolist()
         qx, qy, qz, qw = swap_quaternion(vehicle.pilot.orientation).tolist()
-        return Thing(vehicle.name, self._layers.airframe, (x, y, z), (qx, qy, qz, qw), vehicle=True)
+        label = self.vehicle_ids.get(vehicle.name, Thing.segmentation_id)
+        pose = (x, y, z), (qx, qy, qz, qw)
+        return Thing(vehicle.name, self._layers.airframe, *pose, segmentation_id=label, vehicle=True)
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass: whole steps now, the rest carried to the next call."""

@@ -193,6 +193,13 @@ def test_a_segmentation_id_is_set_by_name_or_by_a_pattern_for_the_whole_name(ser
     assert call("simSetSegmentationObjectID", ["Wall", -1, False], service) and ids() == [0, 0, 0]
 
 
+def test_a_vehicle_has_a_segmentation_id_as_well(service):
+    assert call("simSetSegmentationObjectID", ["SimpleFlight", 77, False], service) is True
+    assert call("simGetSegmentationObjectID", ["simpleflight"], service) == 77
+    (drone,) = service.simulation.snapshot().things
+    assert drone.segmentation_id == 77
+
+
 def test_a_segmentation_id_is_found_whatever_the_case(service):
     assert [call("simGetSegmentationObjectID", [n], service) for n in ("wall", "WALL", "walls")] == [2, 2, -1]
 

@@ -154,6 +154,21 @@ class Service:
         things = self.simulation.things
         return np.array([things.box(name) for name in things.names()]).reshape(-1, 2, 3)
 
+    def label(self, name: str, number: int) -> bool:
+        """Set the segmentation id of an object or a vehicle; whether there is one."""
+        if any(vehicle.name == name for vehicle in self.simulation.vehicles):
+            self.simulation.vehicle_ids[name] = number
+            return True
+        return self.simulation.things.label(name, number)
+
+    def label_of(self, name: str) -> int:
+        """The segmentation id of an object or a vehicle; -1 when there is none."""
+        thing = self.simulation.things.find(name)
+        if thing is not None:
+            return int(thing.segmentation_id)
+        known = any(vehicle.name == name for vehicle in self.simulation.vehicles)
+        return self.simulation.vehicle_ids.get(name, Thing.segmentation_id) if known else -1
+
     def object_index(self, name: str) -> int:
         """The number under which the probe reports an object; -1 when there is none."""
         scene, things = self.simulation.scene, self.simulation.things
