@@ -158,7 +158,7 @@ def panel(drones: Sequence[Drone], details: Details) -> str:
     cells = "".join(f"<tr><td style='padding-right:1em'>{name}</td><td>{value}</td></tr>" for name, value in rows)
     lines = "".join(
         f"<div style='color:{SEVERITIES[min(max(line.severity, 0), 3)]}'>{html.escape(line.text)}</div>"
-        for line in details.messages
+        for line in sorted(details.messages, key=lambda line: line.text)  # each keeps its place as its number changes
     )
     return (
         f"<div style='padding:0.4em 0.8em;font-size:0.85em'><table>{cells}</table>"
