@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.errors import SimulatorError
+from navisplit.frames import Vector
 from navisplit.sim.markers import Marker, Message
 from navisplit.sim.markers import Trail as TrailLook
 from navisplit.sim.things import Thing
@@ -60,6 +61,7 @@ class Snapshot:
     drones: tuple[Drone, ...]
     things: tuple[Thing, ...]  # that are not baked, the drones' bodies too
     hidden: frozenset[str]  # baked objects that are not there
+    chase: tuple[Vector, Vector] | None  # position and target (3,) m of the browsers' cameras; None: they are free
     details: Details | None  # None: no news
     picture: Callable[[], Frame] | None  # draws the chosen camera as it was then; None: no new one
 
