@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from navisplit.sim.daylight import TimeOfDay
     from navisplit.sim.rpc.server import Server
     from navisplit.sim.settings import Settings
     from navisplit.sim.simulation import Simulation
+    from navisplit.sim.weather import Weather
 
 HOST = "127.0.0.1"
 STATUS_PERIOD_S = 1.0
@@ -30,13 +32,15 @@ def sim(
     settings: Annotated[str | None, typer.Option(help="AirSim's settings.json: a path, or JSON text.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port, 0 for a free one. [default: 41451]")] = None,
     headless: Annotated[bool, typer.Option(help="No status line on the terminal.")] = False,
+    weather: Annotated[str, typer.Option(help="Weather from the start, each 0..1: rain=0.5,fog=0.2.")] = "",
+    time_of_day: Annotated[str, typer.Option(help="Date and time of the sun: 2026-06-21T18:30.")] = "",
 ) -> None:
     """Simulate a quadrotor and its cameras, and answer AirSim's API until Ctrl-C or SIGTERM."""
     import signal
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server takes over both signals
     try:
-        _serve(world, settings, port, status=not headless and sys.stdout.isatty())
+        _serve(world, settings, port, weather, time_of_day, status=not headless and sys.stdout.isatty())
     except KeyboardInterrupt:
         pass
     _say("stopped")
@@ -53,7 +57,9 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _serve(world: str, settings_argument: str | None, port: int | None, *, status: bool) -> None:
+def _serve(
+    world: str, settings_argument: str | None, port: int | None, weather: str, time_of_day: str, *, status: bool
+) -> None:
     import asyncio
 
     from navisplit.sim.rpc.server import Server, listen
@@ -62,9 +68,14 @@ def _serve(world: str, settings_argument: str | None, port: int | None, *, statu
     settings = load_settings(settings_argument, (Path.cwd(), Path.home() / "Documents" / "AirSim"))
     for warning in settings.warnings:
         _say(f"settings: {warning}")
+    air, sun = _conditions(weather, time_of_day, settings)
     started = time.monotonic()
     with listen(HOST, settings.port if port is None else port) as listener:
         simulation = _prepare(world, settings)
+        if air is not None:
+            simulation.atmosphere.set_weather(air)
+        if sun is not None:
+            simulation.atmosphere.set_time_of_day(sun, simulation.clock_ns)
         took_s = time.monotonic() - started
 
         def ready(server: Server) -> None:
@@ -81,6 +92,17 @@ def _serve(world: str, settings_argument: str | None, port: int | None, *, statu
                 showing.cancel()
 
         asyncio.run(run())
+
+
+def _conditions(weather: str, date: str, settings: Settings) -> tuple[Weather | None, TimeOfDay | None]:
+    """What --weather and --time-of-day say. Raises UsageError before anything is built."""
+    from navisplit.sim.daylight import TimeOfDay, read_date
+    from navisplit.sim.weather import parse_weather
+
+    return (
+        parse_weather(weather) if weather else None,
+        TimeOfDay(read_date(date, settings.origin)) if date else None,
+    )
 
 
 def _prepare(world: str, settings: Settings) -> Simulation:

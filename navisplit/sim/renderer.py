@@ -15,10 +15,12 @@ from navisplit.errors import UsageError
 from navisplit.frames import Intrinsics, Quaternion, Vector, rotation_matrix
 from navisplit.sim.atlas import pack_atlas
 from navisplit.sim.kernel import Floats
+from navisplit.sim.normals import trace_normals
+from navisplit.sim.ortho import flat_depth, flat_rows
 from navisplit.sim.query import SceneQuery
 from navisplit.sim.scene import SKY_DEPTH_M, Light, Scene
 from navisplit.sim.shading import World, render_frame, srgb_curve
-from navisplit.sim.shadow import bake_shadow
+from navisplit.sim.shadow import ShadowMap, bake_shadow
 from navisplit.sim.sky import bake_sky, bake_variation, sun_vector
 from navisplit.sim.surface import build_surface, ground_colour
 from navisplit.sim.trace import trace_depth
@@ -71,12 +73,16 @@ class RayCaster:
         self._surface = build_surface(scene, self.query, ao)
         self._variation = bake_variation(self._seed)
         self._curve = srgb_curve()
+        self._shadow: tuple[tuple[float, ...], ShadowMap] | None = None
         self.set_light(scene.light)
 
     def set_light(self, light: Light) -> None:
         """Light the scene anew: sky and shadow map (about 0.2 s)."""
         sky = bake_sky(light, ground_colour(self._surface, self.query, self._atlas), self._seed)
-        shadow = bake_shadow(self.query.bvh.triangles, sun_vector(light), self._shadow_resolution)
+        sun = sun_vector(light)
+        if self._shadow is None or self._shadow[0] != tuple(sun):  # clouds and fog move no shadow
+            self._shadow = (tuple(sun), bake_shadow(self.query.bvh.triangles, sun, self._shadow_resolution))
+        shadow = self._shadow[1]
         self.light = light
         self._world = World(self.query.bvh, self._surface, self._atlas, shadow, sky, self._variation, self._curve)
 
@@ -90,6 +96,26 @@ class RayCaster:
         )
         render_frame(self._world, camera_rows(view), frame.rgb, frame.depth, frame.segmentation)
         return frame
+
+    def render_flat(self, view: CameraView, width_m: float) -> Frame:
+        """Orthographic picture: parallel rays ``width_m`` wide from the view's plane on; without air. See ``ortho``."""
+        height, width = view.intrinsics.height, view.intrinsics.width
+        frame = Frame(
+            np.empty((height, width, 3), np.uint8),
+            np.empty((height, width), np.float32),
+            np.empty((height, width), np.uint8),
+        )
+        camera, unit_m, start_m = flat_rows(view.position, view.orientation, view.intrinsics, width_m)
+        clear = self._world.sky._replace(air=np.zeros_like(self._world.sky.air))
+        render_frame(self._world._replace(sky=clear), camera, frame.rgb, frame.depth, frame.segmentation)
+        frame.depth = flat_depth(frame.depth, unit_m, start_m)
+        return frame
+
+    def normals(self, view: CameraView) -> Floats:
+        """Unit normals (H, W, 3) of what the view sees, ENU, towards the camera; zero where there is only sky."""
+        normals = np.empty((view.intrinsics.height, view.intrinsics.width, 3), np.float32)
+        trace_normals(self.query.bvh, self._surface, camera_rows(view), normals)
+        return normals
 
     def depth_batch(self, views: Sequence[CameraView]) -> NDArray[np.float32]:
         """Planar depth (N, H, W); UsageError when the views differ in size."""

@@ -16,7 +16,7 @@ from navisplit.sim.shadow import ShadowMap, sunlit
 from navisplit.sim.sky import Sky
 from navisplit.sim.surface import TRIPLANAR, Surface
 from navisplit.sim.texturing import blend_planes, sample
-from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, trace_packet
+from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, pixel_size, trace_packet
 
 f32 = np.float32
 _ZERO, _HALF, _ONE = f32(0.0), f32(0.5), f32(1.0)
@@ -189,7 +189,7 @@ def render_frame(world: World, camera: Floats, rgb: Bytes, depth: Floats, segmen
     """Fill rgb (H, W, 3), planar depth (H, W) and segmentation (H, W) as seen by ``camera`` (4, 3), see aim_packet."""
     height, width = depth.shape
     origin = camera[0]
-    pixel = math.sqrt(camera[2, 0] ** 2 + camera[2, 1] ** 2 + camera[2, 2] ** 2)
+    pixel = pixel_size(camera)
     directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
     stack = np.empty(STACK_SIZE, np.int32)
     colour = np.empty((3, LANES), np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from navisplit.errors import SimulatorError, nearest_name
 from navisplit.frames import swap_ned_enu
 from navisplit.sim import quadrotor
+from navisplit.sim.atmosphere import Atmosphere, Conditions
 from navisplit.sim.contact import SceneProbe
 from navisplit.sim.scene import Scene
 from navisplit.sim.settings import Settings
@@ -47,6 +49,10 @@ class Simulation:
         self._owed_ns = 0
         self.clock_ns = start_ns
         self.things = Things(scene)
+        self.atmosphere = Atmosphere(scene.light, self.settings.origin)
+        if self.settings.time_of_day is not None:
+            self.atmosphere.set_time_of_day(self.settings.time_of_day, start_ns)
+        self.external_cameras = dict(self.settings.external_cameras)  # by name; poses are NED from the player start
         self.probe = probe or _query(scene, renderer)
         self._vehicles = {name: self._build(name) for name in self.settings.vehicles}
 
@@ -107,11 +113,18 @@ class Simulation:
         for vehicle in self._vehicles.values():
             vehicle.reset()
 
+    def conditions(self) -> Conditions:
+        """Light and weather now."""
+        return self.atmosphere.conditions(self.clock_ns, self._start_ns, self.seed)
+
     def capture(self, camera: str = "0", vehicle: str = "") -> Frame:
-        """Picture, depth and segmentation of a camera now. Raises SimulatorError without a renderer."""
+        """Picture in this weather, depth and segmentation of a camera now. Raises SimulatorError without a renderer."""
         if self.renderer is None:
             raise SimulatorError("This simulation has no renderer: give Simulation(scene, renderer=RayCaster(scene)).")
-        return self.renderer.render(self.vehicle(vehicle).camera_view(camera))
+        from navisplit.sim.pictures import Film
+
+        film = Film(self.renderer, self.vehicle(vehicle).camera_view(camera), self.conditions())
+        return replace(film.frame, rgb=film.scene)
 
 
 def _query(scene: Scene, renderer: RayCaster | None) -> SceneProbe:

@@ -29,9 +29,8 @@ RETURNS = {
         ("simGetLensSettings", "simGetFilmbackSettings", "simGetCurrentFieldOfView", "getSettingsString"), "str"
     ),
     **dict.fromkeys(("listVehicles", "simListSceneObjects"), ["str"]),
-    **dict.fromkeys(
-        ("simGetPresetLensSettings", "simGetPresetFilmbackSettings", "simGetDetections", "simListAssets"), []
-    ),
+    **dict.fromkeys(("simGetPresetLensSettings", "simGetPresetFilmbackSettings"), ["str"]),
+    **dict.fromkeys(("simGetDetections", "simListAssets"), []),
     **dict.fromkeys(("simGetMeshPositionVertexBuffers", "simSwapTextures"), []),
     "simGetDistortionParams": ["f"],
     "simGetImage": "bin",
@@ -58,7 +57,7 @@ GOOD = {
     "[Pose]": [POSE],
     "[ImageRequest]": [],
 }
-NAMED = {"name_regex": ".*", "image_type": 0, "velocity": 5.0, "lookahead": -1.0, "drivetrain": 0}
+NAMED = {"external": False, "name_regex": ".*", "image_type": 0, "velocity": 5.0, "lookahead": -1.0, "drivetrain": 0}
 WRONG = {"bool": (1, "true", None), "int": (1.0, True, "1", None), "float": ("1", False, None, [1.0]), "str": (5, None)}
 STRUCT = (5, "x", None, [0.0, 0.0, 0.0])
 

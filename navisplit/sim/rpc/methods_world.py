@@ -174,14 +174,6 @@ def set_wind(service: Service, wind: Vector) -> None:
 _COLOUR = "color_rgba:[float]"
 _MARK = "duration:float is_persistent:bool"
 _WITHOUT_EFFECT: tuple[tuple[str, str, Any], ...] = (
-    (
-        "simSetTimeOfDay",
-        "is_enabled:bool start_datetime:str is_start_datetime_dst:bool celestial_clock_speed:float "
-        "update_interval_secs:float move_sun:bool",
-        None,
-    ),
-    ("simEnableWeather", "enable:bool", None),
-    ("simSetWeatherParameter", "param:int val:float", None),
     ("simRunConsoleCommand", "command:str", False),
     ("simGetMeshPositionVertexBuffers", "", []),
     ("simAddVehicle", "vehicle_name:str vehicle_type:str pose:Pose pawn_path:str", False),
@@ -215,7 +207,6 @@ _WITHOUT_EFFECT: tuple[tuple[str, str, Any], ...] = (
         None,
     ),
     ("simCreateVoxelGrid", "position:Vector3r x:int y:int z:int res:float output_file:str", False),
-    ("simSetLightIntensity", "light_name:str intensity:float", False),
     ("simSwapTextures", "tag:str tex_id:int component_id:int material_id:int", []),
     ("simSetObjectMaterial", "object_name:str material_name:str component_id:int", False),
     ("simSetObjectMaterialFromTexture", "object_name:str texture_path:str component_id:int", False),

@@ -17,14 +17,26 @@ from typing import Any
 
 from navisplit.errors import SimulatorError
 from navisplit.sim.commands import Task
-from navisplit.sim.rpc import methods_camera, methods_flight, methods_vehicle, methods_world
+from navisplit.sim.rpc import (
+    methods_camera,
+    methods_camera_detection,
+    methods_camera_lens,
+    methods_flight,
+    methods_vehicle,
+    methods_weather,
+    methods_world,
+)
 from navisplit.sim.rpc.codec import NOTIFICATION, REQUEST, encode_response, unpacker
+from navisplit.sim.rpc.images import load_palette
 from navisplit.sim.rpc.pacing import Pacer, Waiting
 from navisplit.sim.rpc.service import Later, Service
 from navisplit.sim.rpc.table import HandlerError, RpcFault, call, fault
 from navisplit.sim.simulation import Simulation
 
-METHOD_MODULES = (methods_world, methods_vehicle, methods_flight, methods_camera)  # importing them fills the table
+METHOD_MODULES = (  # importing them fills the table
+    *(methods_world, methods_vehicle, methods_flight, methods_weather),
+    *(methods_camera, methods_camera_lens, methods_camera_detection),
+)
 SLOW_NOTICE_S = 1.0  # lost wall time after which the operator is told, once
 
 
@@ -130,6 +142,8 @@ class Server:
         self._clock = clock
         self._pacer = Pacer(simulation, clock_speed, clock())
         self._service = Service(simulation, self._pacer, notify)
+        if simulation.settings.palette is not None:
+            self._service.palette = load_palette(simulation.settings.palette)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="camera")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()

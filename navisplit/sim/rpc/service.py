@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from navisplit.errors import SimulatorError
 from navisplit.frames import Quaternion, Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim.commands import Routine, Task
+from navisplit.sim.detection import DetectionFilter
+from navisplit.sim.development import Meter
+from navisplit.sim.flow import Moment
 from navisplit.sim.geodesy import GeoPoint, geo_of
+from navisplit.sim.rpc.images import segmentation_palette
 from navisplit.sim.rpc.pacing import Pacer
 from navisplit.sim.rpc.table import HandlerError
 from navisplit.sim.settings import Settings
 from navisplit.sim.simulation import Simulation
 from navisplit.sim.vehicle import CollisionState, Vehicle
+
+CameraType = tuple[str, str, int]
+"""Vehicle (empty for an external camera), camera, image type."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,12 @@ class Service:
     simulation: Simulation
     pacer: Pacer
     notify: Callable[[str], None]
+    palette: NDArray[np.uint8] = field(default_factory=segmentation_palette)  # (256, 3) RGB of segmentation ids
+    flows: dict[CameraType, Moment] = field(default_factory=dict)  # the last optical flow picture
+    meters: defaultdict[CameraType, Meter] = field(default_factory=lambda: defaultdict(Meter))
+    detection_filters: defaultdict[CameraType, DetectionFilter] = field(
+        default_factory=lambda: defaultdict(DetectionFilter)
+    )
     _seen_ns: dict[str, int] = field(default_factory=dict)  # stamp of the newest contact that a client has read
     _noticed: set[str] = field(default_factory=set)
 

@@ -1,0 +1,121 @@
+"""Pictures as a camera in this weather delivers them: fixed at one moment, rendered later in another thread."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navisplit.sim import development
+from navisplit.sim.atmosphere import Conditions
+from navisplit.sim.cameras import Camera, Capture
+from navisplit.sim.flow import Moment, optical_flow
+from navisplit.sim.renderer import CameraView, Frame, camera_rows
+from navisplit.sim.scene import Light
+from navisplit.sim.sky import mist_colour
+
+if TYPE_CHECKING:
+    from navisplit.sim.development import Meter, Pixels
+    from navisplit.sim.kernel import Floats
+
+
+@dataclass
+class Film:
+    """What one view sees at one moment, each part rendered when it is first asked for."""
+
+    renderer: Any  # RayCaster, or what a test puts in its place
+    view: CameraView
+    conditions: Conditions = Conditions()
+    ortho_width_m: float | None = None
+    layer: Any = None  # of moving things
+    colours: bool = False  # whether a picture of it needs more than depth
+
+    @cached_property
+    def frame(self) -> Frame:
+        """Colour, depth and segmentation as the scene is lit, without weather."""
+        light = self.conditions.light
+        if light is not None and light != self.renderer.light:
+            self.renderer.set_light(light)
+        if self.ortho_width_m is not None:
+            return self.renderer.render_flat(self.view, self.ortho_width_m, *self._moved)
+        return self.renderer.render(self.view, *self._moved)
+
+    @cached_property
+    def depth(self) -> Floats:
+        """Planar depth (H, W), m: without colours when nothing else is wanted."""
+        if self.colours or self.ortho_width_m is not None or "frame" in self.__dict__:
+            return self.frame.depth
+        return self.renderer.depth_batch([self.view], *self._moved)[0]
+
+    @cached_property
+    def normals(self) -> Floats:
+        """Unit surface normals (H, W, 3), ENU, zero in the sky."""
+        return self.renderer.normals(self.view, *self._moved)
+
+    @cached_property
+    def scene(self) -> Pixels:
+        """Colour (H, W, 3) with the weather in it."""
+        weather = self.conditions.weather
+        if weather.calm:
+            return self.frame.rgb
+        from navisplit.sim import weather_passes
+
+        rgb, depth, rows = self.frame.rgb.copy(), self.frame.depth, camera_rows(self.view)
+        light = self.conditions.light or Light()
+        mist = np.array(mist_colour(light), np.float32)
+        if weather.on_the_ground and self.ortho_width_m is None:
+            weather_passes.draw_ground(rgb, depth, self.normals, rows, weather, mist)
+        weather_passes.draw_air(rgb, depth, rows, weather, mist)
+        if self.ortho_width_m is None:
+            weather_passes.draw_falling(rgb, depth, rows, weather, mist, self.conditions.time_s, self.conditions.seed)
+        return rgb
+
+    def flow(self, before: Moment) -> Floats:
+        """Motion (H, W, 2) since a moment, in pixels right and down."""
+        things = getattr(self.layer, "things", ())
+        objects = getattr(self.frame, "objects", None) if things else None
+        depth = self.frame.depth if objects is not None else self.depth
+        baked = len(self.renderer.scene.objects) if things else 0
+        return optical_flow(self.view, depth, before, objects=objects, things=things, baked=baked)
+
+    @property
+    def _moved(self) -> tuple[Any, ...]:
+        return () if self.layer is None else (self.layer,)
+
+
+@dataclass(frozen=True)
+class Development:
+    """How a camera turns what its view sees into the picture of one image type."""
+
+    camera: Camera
+    capture: Capture
+    clock_ns: int = 0
+    shutter_opened: Moment | None = None  # where the camera was then; for motion blur
+    meter: Meter = field(default_factory=development.Meter)
+
+    def scene(self, film: Film) -> Pixels:
+        """The colour picture (H, W, 3)."""
+        rgb = film.scene
+        if self.capture.motion_blur > 0 and self.shutter_opened is not None and film.ortho_width_m is None:
+            rgb = development.blur(rgb, film.flow(self.shutter_opened))
+        gain = self.meter.gain(rgb, self.capture.exposure, self.clock_ns)
+        rgb = self.bent(development.expose(rgb, gain, self.capture.target_gamma), smooth=True)
+        return self.noisy(development.add_sensor_noise(rgb, self.camera.sensor, self._rng(0)))
+
+    def bent(self, picture: NDArray, *, smooth: bool = False) -> NDArray:
+        """Through the lens's distortion."""
+        return development.bend(picture, self.capture.intrinsics, self.camera.lens.distortion, smooth=smooth)
+
+    def noisy(self, rgb: Pixels) -> Pixels:
+        """With AirSim's interference of this image type."""
+        if self.capture.noise is None:
+            return rgb
+        return development.interfere(rgb, self.capture.noise, self.clock_ns % 10**12 * 1e-9, self._rng(1))
+
+    def _rng(self, kind: int) -> np.random.Generator:
+        """Equal at equal simulated times."""
+        return np.random.default_rng([kind, self.clock_ns & 0xFFFFFFFF, zlib.crc32(self.camera.name.encode())])
