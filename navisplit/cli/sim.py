@@ -112,6 +112,7 @@ def _prepare(world: str, settings: Settings) -> Simulation:
     _say(f"building world {world} ...")
     scene = load_scene(world)
     _say("preparing flight and camera (the first start on a machine compiles them, about a minute) ...")
+    from navisplit.sim.pictures import rehearse
     from navisplit.sim.renderer import RayCaster
     from navisplit.sim.simulation import Simulation
 
@@ -121,6 +122,7 @@ def _prepare(world: str, settings: Settings) -> Simulation:
     rehearsal.vehicle().takeoff()
     rehearsal.advance(0.5)
     rehearsal.capture()
+    rehearse(renderer)
     took_s = time.monotonic() - started
     if took_s > WORTH_TELLING_S:
         _say(f"prepared in {took_s:.0f} s; the next start is faster")

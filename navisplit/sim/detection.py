@@ -14,7 +14,7 @@ from navisplit.sim.contact import SceneProbe
 from navisplit.sim.renderer import CameraView
 
 DEFAULT_RADIUS_CM = 20_000.0
-PROBES = 24  # points of an object that are looked at to tell whether it is hidden (our choice; AirSim: 18)
+PROBES = 24  # corners, and as many points between them, that are looked at (our choice; AirSim: 18 in the box)
 _NEAR_M = 0.05
 _TOUCH_M = 0.05  # what is hit this near to the point looked at is the object, whatever its number
 
@@ -46,6 +46,7 @@ class Candidate:
     position: Vector  # (3,) ENU m
     orientation: Quaternion  # FLU -> ENU
     vertices: Points  # (V, 3) ENU m
+    faces: NDArray[np.integer]  # (F, 3)
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ def detect(
             continue
         low, high = candidate.vertices.min(0), candidate.vertices.max(0)
         corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
-        points = candidate.vertices[_spread(len(candidate.vertices))]
-        points = points + (candidate.vertices.mean(0) - points) * 0.02  # just inside, so that edges do not decide
+        corners_of = candidate.vertices[_spread(len(candidate.vertices))]
+        inward = corners_of + (candidate.vertices.mean(0) - corners_of) * 0.02  # so that edges do not decide
+        points = np.concatenate([inward, _scatter(candidate.vertices[candidate.faces])])
         shown = points[_inside(view, points)]
         if not len(shown) or not _visible(view, shown, candidate.number, probe):
             continue
@@ -95,6 +97,19 @@ def detect(
 def _spread(count: int) -> NDArray[np.intp]:
     """At most PROBES of ``count`` vertices, evenly."""
     return np.unique(np.linspace(0, count - 1, min(count, PROBES)).astype(np.intp))
+
+
+def _scatter(triangles: Points) -> Points:
+    """PROBES points on triangles (F, 3, 3), by area and the same each time; none when they have no area."""
+    sides = triangles[:, 1:] - triangles[:, :1]
+    area = np.cumsum(np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1))
+    if not len(area) or area[-1] <= 0:
+        return np.empty((0, 3))
+    n = np.arange(PROBES)
+    chosen = np.searchsorted(area, (n + 0.5) / PROBES * area[-1])
+    u, v = (n + 0.5) * 0.7548776662 % 1.0, (n + 0.5) * 0.5698402910 % 1.0  # Roberts' R2 sequence
+    u, v = np.where(u + v > 1, 1 - u, u)[:, None], np.where(u + v > 1, 1 - v, v)[:, None]
+    return triangles[chosen, 0] + u * sides[chosen, 0] + v * sides[chosen, 1]
 
 
 def _inverse(q: Quaternion) -> Quaternion:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from navisplit.frames import Intrinsics
 from navisplit.sim import development
 from navisplit.sim.atmosphere import Conditions
 from navisplit.sim.cameras import Camera, Capture
@@ -17,6 +18,7 @@ from navisplit.sim.flow import Moment, optical_flow
 from navisplit.sim.renderer import CameraView, Frame, camera_rows
 from navisplit.sim.scene import Light
 from navisplit.sim.sky import mist_colour
+from navisplit.sim.weather import Weather
 
 if TYPE_CHECKING:
     from navisplit.sim.development import Meter, Pixels
@@ -85,6 +87,14 @@ class Film:
     @property
     def _moved(self) -> tuple[Any, ...]:
         return () if self.layer is None else (self.layer,)
+
+
+def rehearse(renderer: Any) -> None:
+    """Run every pass once on a picture of a few pixels, so that nothing is compiled in flight."""
+    start = np.asarray(renderer.scene.player_start.position, np.float64) + [0.0, 0.0, 2.0]
+    view = CameraView(start, np.array([0.0, 0.0, 0.0, 1.0]), Intrinsics.from_fov(8, 4, 90.0))
+    film = Film(renderer, view, Conditions(weather=Weather(*[0.5] * 8)))
+    development.blur(film.scene, film.flow(Moment(view.position, view.orientation)))
 
 
 @dataclass(frozen=True)

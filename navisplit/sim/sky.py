@@ -23,7 +23,7 @@ _WORD = np.uint64(0xFFFFFFFF)
 _DOME_SIZE, _HAZE_SIZE = 512, 64
 _LIT_REFERENCE = 2.3  # irradiance on the ground that is shown unchanged; the camera adapts to the rest in part
 _ADAPTATION = 0.65  # 0 fixed exposure .. 1 every light looks equally bright
-_NIGHT_DIMMED = 0.65  # how much less than that the camera adapts to the night
+_NIGHT_DIMMED = 0.72  # how much less than that the camera adapts to the night
 _MOONRISE_DEG = -5.0  # height of the sun at which the moon takes over; neither casts a shadow then
 _MOONLIGHT = np.array([0.020, 0.024, 0.034])
 _NIGHT_SKY = np.array([0.006, 0.008, 0.014])
@@ -97,7 +97,7 @@ def _palette(light: Light, ground_colour: NDArray[np.floating]) -> _Palette:
     evening = 1.0 - 0.45 * (1.0 - _step(1.0, 18.0, height)) * (1.0 - night)  # the sky fades before the ground does
     zenith, horizon = zenith * evening, horizon * evening
     glow = glow * ember**2 * max(skylight**0.5, 0.02) + 0.01 * night
-    zenith, horizon = (c * skylight + _NIGHT_SKY * (1.0 - skylight) for c in (zenith, horizon))
+    zenith, horizon = (c * skylight + 0.6 * _NIGHT_SKY * (1.0 - skylight) for c in (zenith, horizon))
     disc = 6.0 * (1.0 - overcast) * light.sun_intensity * (1.0 - 0.6 * light.cloud_cover)
     disc *= _step(-1.0, 1.0, height) + 0.02 * night
     return _Palette(sunlight, above, below, zenith, horizon, glow, disc, exposure)

@@ -33,7 +33,7 @@ def query():
 
 def found(query, *names, radius_cm=20_000.0, seen_from=None):
     candidates = [
-        Candidate(o.name, i, o.vertices.mean(0).astype(float), LEVEL, o.vertices.astype(float))
+        Candidate(o.name, i, o.vertices.mean(0).astype(float), LEVEL, o.vertices.astype(float), o.faces)
         for i, o in enumerate(query.scene.objects)
     ]
     return detect(seen_from or view(), DetectionFilter(radius_cm, list(names)), candidates, query)

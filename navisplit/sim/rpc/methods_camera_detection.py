@@ -19,6 +19,7 @@ _WHICH = "camera_name:str image_type:int"
 _WHOSE = "vehicle_name:str external:bool?"
 BODY_M = np.array([[x, y, z] for x in (-0.25, 0.25) for y in (-0.25, 0.25) for z in (-0.08, 0.08)])
 """Corners of another drone, FLU."""
+_NO_FACES = np.empty((0, 3), np.int32)
 
 
 def _filter(service: Service, mount: Mount, kind: int) -> DetectionFilter:
@@ -62,15 +63,17 @@ def _candidates(service: Service, mount: Mount) -> Iterator[Candidate]:
     for number, item in enumerate(simulation.scene.objects):
         if item.name not in hidden:
             place, turn = np.array(item.position), np.array(item.orientation)
-            yield Candidate(item.name, number, place, turn, np.asarray(item.vertices, np.float64))
+            yield Candidate(item.name, number, place, turn, np.asarray(item.vertices, np.float64), item.faces)
     for number, thing in enumerate(simulation.things.things, len(simulation.scene.objects)):
         place, turn = np.array(thing.position), np.array(thing.orientation)
         own = np.asarray(thing.shape.vertices, np.float64) * thing.scale
-        yield Candidate(thing.name, number, place, turn, own @ rotation_matrix(turn).T + place)
+        yield Candidate(thing.name, number, place, turn, own @ rotation_matrix(turn).T + place, thing.shape.faces)
     for drone in simulation.vehicles:
         if drone.name != mount.owner:
             turn = swap_quaternion(drone.pilot.orientation)
-            yield Candidate(drone.name, -1, drone.position, turn, BODY_M @ rotation_matrix(turn).T + drone.position)
+            yield Candidate(
+                drone.name, -1, drone.position, turn, BODY_M @ rotation_matrix(turn).T + drone.position, _NO_FACES
+            )
 
 
 def _struct(service: Service, detection: Detection) -> Struct:
