@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from navisplit.config import FlightConfig
 from navisplit.edge.policies import View
@@ -97,6 +96,7 @@ class Flight:
         self._frame_of: dict[int, int] = {}  # capture stamp -> index of its sample
         self._flown: int | None = None  # stamp of the answer accepted last, until a command is flown on it
         self._path: list[Vector] = []
+        self._clearances: list[float] = []  # at each capture, m
         self._speeds: list[float] = []
         self._shots: deque[Shot] = deque(maxlen=32)
 
@@ -137,11 +137,12 @@ class Flight:
         self._camera_ns += self.config.camera.period_ns
         odometry = self.vehicle.odometry()
         view = self._view(odometry)
+        moving = self.simulation.snapshot(without=self.vehicle.name)
         rgb = np.zeros((1, 1, 3), np.uint8)
         if self.crew.oracle is not None:
-            self.crew.oracle.show(self.renderer.depth_batch([_on_grid(view, self.config)])[0])
+            self.crew.oracle.show(self.renderer.depth_batch([_on_grid(view, self.config)], moving)[0])
         else:
-            rgb = self.renderer.render(view).rgb
+            rgb = self.renderer.render(view, moving).rgb
         sent = self.crew.onboard.process(rgb, odometry, self.goal, now, now_ns=now)
         if sent.packets:
             self.guard.note_sent(now, now)
@@ -152,7 +153,8 @@ class Flight:
             Sample(self._elapsed_s(), _three(odometry.position), _three(odometry.velocity), sent.branch, sent.size,
                    stage=self.guard.stage.value)
         )  # fmt: skip
-        self._shots.append(Shot(self._elapsed_s(), view, None if self.crew.oracle is not None else rgb))
+        self._clearances.append(self._clearance(odometry.position))
+        self._shots.append(Shot(self._elapsed_s(), view, None if self.crew.oracle is not None else rgb, layer=moving))
 
     def _exchange(self) -> None:
         """Both directions of the link, and the edge server between them."""
@@ -220,7 +222,7 @@ class Flight:
             goal=self.goal,
             shortest_m=self.route.length_m,
             samples=self._samples,
-            clearances=self._clearances(np.array([s.position for s in self._samples] or [path[0]])),
+            clearances=self._clearances or [self._clearance(path[0])],
             crowding=self._crowding(),
             stale_commands=self.guard.counters.stale,
             refused_packets=sum(self.crew.server.refused.values()),
@@ -251,9 +253,9 @@ class Flight:
         ahead = rotation_matrix(odometry.orientation)[:, 0] * camera.offset_x_m
         return CameraView(odometry.position + ahead, odometry.orientation, camera.intrinsics)
 
-    def _clearances(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """From the body's surface to the nearest surface, ground included, m."""
-        return np.maximum(self.renderer.query.nearest(points, NEAR_M)[0] - BODY_RADIUS_M, 0.0)
+    def _clearance(self, point: Vector) -> float:
+        """From the surface of a body at (3,) to the nearest surface now, ground and moving things included, m."""
+        return max(float(self.simulation.probe.nearest(point[None], NEAR_M)[0][0]) - BODY_RADIUS_M, 0.0)
 
     def _crowding(self) -> float:
         """Share of the straight line to the goal with less than 1 m around it."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from navisplit.evaluate.episode import Picture
 
 if TYPE_CHECKING:
+    from navisplit.sim.moving import MovingLayer
     from navisplit.sim.renderer import CameraView, RayCaster
 
 STRIP = 6
@@ -27,6 +28,7 @@ class Shot:
     view: CameraView | None = None  # to draw it later where there is no rgb
     rgb: NDArray[np.uint8] | None = None  # (H, W, 3)
     depth: NDArray[np.float32] | None = None  # (h, w) m, as the edge had it
+    layer: MovingLayer | None = None  # what moved at that time, to draw it too
 
 
 def develop(shots: Sequence[Shot], renderer: RayCaster | None = None) -> tuple[Picture, ...]:
@@ -36,7 +38,7 @@ def develop(shots: Sequence[Shot], renderer: RayCaster | None = None) -> tuple[P
     for shot in chosen:
         rgb = shot.rgb
         if rgb is None and renderer is not None and shot.view is not None:
-            rgb = renderer.render(shot.view).rgb
+            rgb = renderer.render(shot.view, shot.layer).rgb
         jpeg = b"" if rgb is None else encode_rgb(rgb)
         pictures.append(Picture(shot.time_s, jpeg, b"" if shot.depth is None else encode_depth(shot.depth)))
     return tuple(pictures)

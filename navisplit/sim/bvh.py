@@ -47,7 +47,7 @@ def build_bvh(vertices: Floats, faces: Ints) -> Bvh:
     if len(kept) == 0:
         raise WorldError("Scene geometry: expected at least one triangle with an area, found none. Check the world.")
     corners = np.ascontiguousarray(corners[kept])
-    bounds, links, order = _build(corners.min(1), corners.max(1))
+    bounds, links, order = build_nodes(corners.min(1), corners.max(1))
     triangles = np.ascontiguousarray(corners[order].reshape(-1, 9))
     return Bvh(bounds, links, triangles, kept[order].astype(np.int32))
 
@@ -143,7 +143,8 @@ def _partition(low: Floats, high: Floats, order: Ints, start: int, end: int, axi
 
 
 @kernel
-def _build(low: Floats, high: Floats) -> tuple[Floats, Ints, Ints]:
+def build_nodes(low: Floats, high: Floats) -> tuple[Floats, Ints, Ints]:
+    """Hierarchy over N > 0 boxes (N, 3), (N, 3): bounds and links as ``Bvh``'s, and the boxes in leaf order."""
     count = low.shape[0]
     order = np.arange(count).astype(np.int32)
     bounds = np.empty((2 * count, 6), np.float32)

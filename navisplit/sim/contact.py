@@ -21,6 +21,7 @@ SEARCH_M = 12.0  # how far to look for the nearest surface; a larger free distan
 FLOOR_NORMAL = 0.7  # a surface whose normal rises at least this much can be stood on (45 degrees)
 LANDING_SPEED_MPS = 1.5  # touching the floor slower than this is a landing, faster is a hit (our choice)
 TOUCH_M = 1e-3
+_STANDING_M = 0.02  # a floor further below than this does not carry
 MAX_SWEEP_M = 0.15  # a step longer than this is swept, so that nothing is jumped over
 
 
@@ -111,6 +112,12 @@ def survey(probe: SceneProbe, position: Vector) -> Surroundings:
     if (raised - closest)[2] < FLOOR_NORMAL * distance:  # beside or above, not the floor it rides on
         contacts.extend(_obstacle(raised, distance, index, closest))
     return Surroundings(0.0, tuple(contacts))
+
+
+def stands(probe: SceneProbe, position: Vector) -> bool:
+    """Whether there is a floor under the body's origin (ENU)."""
+    floor = _floor_below(probe, position)
+    return floor is not None and position[2] - floor[0] < _STANDING_M
 
 
 def sweep(probe: SceneProbe, start: Vector, end: Vector) -> float:

@@ -42,7 +42,7 @@ class Candidate:
     """An object that may be seen."""
 
     name: str
-    number: int  # as ``SceneProbe.cast`` reports it; -1 when rays do not meet it
+    number: int  # as ``SceneProbe.cast`` reports it
     position: Vector  # (3,) ENU m
     orientation: Quaternion  # FLU -> ENU
     vertices: Points  # (V, 3) ENU m
@@ -140,7 +140,7 @@ def _visible(view: CameraView, points: Points, number: int, probe: SceneProbe) -
     origins = np.broadcast_to(view.position, way.shape).astype(np.float32)
     reach = float(length.max()) + 1.0
     distance, hit, _ = probe.cast(origins, (way / length[:, None]).astype(np.float32), reach)
-    return bool(((hit == number) & (number >= 0)).any() or (distance >= length - _TOUCH_M).any())
+    return bool((hit == number).any() or (distance >= length - _TOUCH_M).any())
 
 
 def _box(view: CameraView, corners: Points) -> tuple[float, float, float, float]:

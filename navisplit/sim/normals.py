@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
-from navisplit.sim.bvh import STACK_SIZE, Bvh
-from navisplit.sim.kernel import Floats, index, kernel
+from navisplit.sim.bvh import Bvh
+from navisplit.sim.instances import Instances, from_own, new_lanes, point_to_own, to_own, trace_things
+from navisplit.sim.kernel import Floats, kernel
 from navisplit.sim.surface import Surface
-from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, trace_packet
+from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_STACK, PACKET_WIDTH, aim_packet, trace_packet
 
 f32 = np.float32
 _ONE = f32(1.0)
@@ -34,28 +35,41 @@ def smooth_normal(corners: Floats, values: Floats, t: int, x: np.float32, y: np.
 
 
 @kernel
-def trace_normals(bvh: Bvh, surface: Surface, camera: Floats, normals: Floats) -> None:
-    """Fill normals (H, W, 3): unit, ENU, on the side that ``camera`` (4, 3) sees; zero where there is only sky."""
+def trace_normals(bvh: Bvh, surface: Surface, things: Instances, own: Surface, camera: Floats, normals: Floats) -> None:
+    """Fill normals (H, W, 3): unit, ENU, on the side that ``camera`` (4, 3) sees; zero where there is only sky.
+
+    ``own``: surface of the triangles of ``things.shapes``.
+    """
     height, width = normals.shape[0], normals.shape[1]
     directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
-    stack = np.empty(STACK_SIZE, np.int32)
-    distance, hit = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
+    stack, lanes, any_things = np.empty(PACKET_STACK, np.int32), new_lanes(), things.frames.shape[0] > 0
+    distance, hit, thing = np.empty(LANES, np.float32), np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     origin = camera[0]
     for row in range(0, height, PACKET_HEIGHT):
         for column in range(0, width, PACKET_WIDTH):
             aim_packet(camera, column, row, directions)
             distance[:] = FAR
             hit[:] = -1
-            trace_packet(bvh, origin, directions, work, stack, distance, hit)
+            thing[:] = -1
+            trace_packet(bvh, 0, origin, directions, work, stack, distance, hit)
+            if any_things:
+                trace_things(things, origin, directions, lanes, stack, distance, hit, thing)
             for k in range(LANES):
                 i, j = row + k // PACKET_WIDTH, column + k % PACKET_WIDTH
                 if i >= height or j >= width:
                     continue
                 nx, ny, nz = f32(0.0), f32(0.0), f32(0.0)
                 if hit[k] >= 0:
-                    dx, dy, dz, d = directions[0, k], directions[1, k], directions[2, k], distance[k]
+                    dx, dy, dz, d, n = directions[0, k], directions[1, k], directions[2, k], distance[k], thing[k]
                     x, y, z = origin[0] + dx * d, origin[1] + dy * d, origin[2] + dz * d
-                    nx, ny, nz, fx, fy, fz = smooth_normal(bvh.triangles, surface.values, index(hit[k]), x, y, z)
+                    if n >= 0:
+                        x, y, z = point_to_own(things.frames, n, x, y, z)
+                        dx, dy, dz = to_own(things.frames, n, dx, dy, dz)
+                        nx, ny, nz, fx, fy, fz = smooth_normal(things.shapes.triangles, own.values, hit[k], x, y, z)
+                    else:
+                        nx, ny, nz, fx, fy, fz = smooth_normal(bvh.triangles, surface.values, hit[k], x, y, z)
                     if fx * dx + fy * dy + fz * dz > 0:  # seen from behind
                         nx, ny, nz = -nx, -ny, -nz
+                    if n >= 0:
+                        nx, ny, nz = from_own(things.frames, n, nx, ny, nz)
                 normals[i, j, 0], normals[i, j, 1], normals[i, j, 2] = nx, ny, nz

@@ -23,6 +23,7 @@ from navisplit.sim.weather import Weather
 if TYPE_CHECKING:
     from navisplit.sim.development import Meter, Pixels
     from navisplit.sim.kernel import Floats
+    from navisplit.sim.moving import MovingLayer
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Film:
     view: CameraView
     conditions: Conditions = Conditions()
     ortho_width_m: float | None = None
-    layer: Any = None  # of moving things
+    layer: MovingLayer | None = None  # what is not as it was baked
     colours: bool = False  # whether a picture of it needs more than depth
 
     @cached_property
@@ -43,20 +44,20 @@ class Film:
         if light is not None and light != self.renderer.light:
             self.renderer.set_light(light)
         if self.ortho_width_m is not None:
-            return self.renderer.render_flat(self.view, self.ortho_width_m, *self._moved)
-        return self.renderer.render(self.view, *self._moved)
+            return self.renderer.render_flat(self.view, self.ortho_width_m, self.layer)
+        return self.renderer.render(self.view, self.layer)
 
     @cached_property
     def depth(self) -> Floats:
         """Planar depth (H, W), m: without colours when nothing else is wanted."""
         if self.colours or self.ortho_width_m is not None or "frame" in self.__dict__:
             return self.frame.depth
-        return self.renderer.depth_batch([self.view], *self._moved)[0]
+        return self.renderer.depth_batch([self.view], self.layer)[0]
 
     @cached_property
     def normals(self) -> Floats:
         """Unit surface normals (H, W, 3), ENU, zero in the sky."""
-        return self.renderer.normals(self.view, *self._moved)
+        return self.renderer.normals(self.view, self.layer)
 
     @cached_property
     def scene(self) -> Pixels:
@@ -78,15 +79,10 @@ class Film:
 
     def flow(self, before: Moment) -> Floats:
         """Motion (H, W, 2) since a moment, in pixels right and down."""
-        things = getattr(self.layer, "things", ())
-        objects = getattr(self.frame, "objects", None) if things else None
-        depth = self.frame.depth if objects is not None else self.depth
-        baked = len(self.renderer.scene.objects) if things else 0
-        return optical_flow(self.view, depth, before, objects=objects, things=things, baked=baked)
-
-    @property
-    def _moved(self) -> tuple[Any, ...]:
-        return () if self.layer is None else (self.layer,)
+        if self.layer is None or not self.layer.things:
+            return optical_flow(self.view, self.depth, before)
+        things, baked = self.layer.things, len(self.layer.labels)
+        return optical_flow(self.view, self.frame.depth, before, objects=self.frame.objects, things=things, baked=baked)
 
 
 def rehearse(renderer: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -10,6 +12,8 @@ from navisplit.sim.bvh import STACK_SIZE, Bvh, build_bvh
 from navisplit.sim.kernel import Floats, Ints
 from navisplit.sim.rays import cast_rays, nearest_points
 from navisplit.sim.scene import Scene
+
+_NOWHERE_M = 1e9
 
 
 class SceneQuery:
@@ -38,6 +42,20 @@ class SceneQuery:
         normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
         self.face_normals: Floats = normals.astype(np.float32)  # (T, 3) leaf order, counter-clockwise side
+        self._without: tuple[frozenset[str], SceneQuery] | None = None
+
+    def without(self, names: frozenset[str]) -> SceneQuery:
+        """The same scene with some of its objects taken out. The last answer is kept, so asking again is free."""
+        if not names:
+            return self
+        if self._without is None or self._without[0] != names:
+            gone = np.array([o.name in names for o in self.scene.objects])[self.object_index]
+            triangles = self.bvh.triangles.copy()
+            triangles[gone] = _NOWHERE_M  # one point, out of reach: no ray hits it and nothing is near it
+            query = copy.copy(self)
+            query.bvh, query._without = self.bvh._replace(triangles=triangles), None
+            self._without = (names, query)
+        return self._without[1]
 
     def nearest(self, points: ArrayLike, max_distance: float) -> tuple[Floats, Ints, Floats, Floats]:
         """Nearest surface within ``max_distance`` of points (N, 3).
@@ -45,7 +63,7 @@ class SceneQuery:
         Returns distance (N,) = max_distance where there is none, object index (N,) int32 (-1), closest point (N, 3)
         (the point itself), unit normal (N, 3) from the surface to the point (zero); on the surface it is the face's.
         """
-        p = _rows(points)
+        p = rows_of(points)
         distance, hit, closest = np.empty(len(p), np.float32), np.empty(len(p), np.int32), np.empty_like(p)
         stack, gaps = np.empty(STACK_SIZE, np.int32), np.empty(STACK_SIZE, np.float32)
         nearest_points(self.bvh, p, np.float32(max_distance), stack, gaps, distance, hit, closest)
@@ -72,7 +90,7 @@ class SceneQuery:
         A ray from inside a closed surface meets its back first. Loose leaves have no inside, so most rays must agree.
         """
         directions = np.vstack([np.eye(3), -np.eye(3)])
-        _, hit, unit = self._cast(np.tile(_rows(point), (len(directions), 1)), directions, 1e4)
+        _, hit, unit = self._cast(np.tile(rows_of(point), (len(directions), 1)), directions, 1e4)
         back = (hit >= 0) & ((self.face_normals[hit] * unit).sum(1) > 0)
         up, down = 2, 5
         return int(back.sum()) >= 5 or bool(back[up] and hit[down] < 0)
@@ -85,7 +103,7 @@ class SceneQuery:
 
     def _cast(self, origins: ArrayLike, directions: ArrayLike, max_range: float) -> tuple[Floats, Ints, Floats]:
         """Distance (N,), triangle in leaf order (N,), unit direction (N, 3)."""
-        o, d = _rows(origins), _rows(directions).astype(np.float64)
+        o, d = rows_of(origins), rows_of(directions).astype(np.float64)
         o = np.ascontiguousarray(np.broadcast_to(o, d.shape))
         length = np.linalg.norm(d, axis=1, keepdims=True)
         unit = (d / np.maximum(length, 1e-12)).astype(np.float32)
@@ -99,7 +117,8 @@ class SceneQuery:
         return np.where(hit >= 0, self.object_index[hit], -1).astype(np.int32)
 
 
-def _rows(points: ArrayLike) -> NDArray[np.float32]:
+def rows_of(points: ArrayLike) -> NDArray[np.float32]:
+    """Points or directions as rows (N, 3); ValueError when they are not finite."""
     rows = np.ascontiguousarray(np.asarray(points, np.float32).reshape(-1, 3))
     if not np.isfinite(rows).all():
         raise ValueError("Scene query: expected finite coordinates, found NaN or infinity.")

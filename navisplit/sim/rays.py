@@ -18,7 +18,8 @@ _RIM = 1e-7  # barycentric tolerance that closes the seam between two triangles
 
 
 @inlined
-def _enter_box(bvh: Bvh, node: int, origin: Floats, inverse: Floats, limit: np.float32) -> bool:
+def enters_box(bvh: Bvh, node: int, origin: Floats, inverse: Floats, limit: np.float32) -> bool:
+    """Whether a ray meets a node's box within ``limit``."""
     enter, leave = _ZERO, limit
     for c in range(3):
         a = (bvh.bounds[node, c] - origin[c]) * inverse[c]
@@ -57,6 +58,35 @@ def _hit_triangle(corners: Floats, n: int, origin: Floats, direction: Floats, li
 
 
 @outlined
+def cast_ray(bvh: Bvh, root: int, origin: Floats, direction: Floats, inverse: Floats, limit: np.float32,
+             stack: Ints) -> tuple:  # fmt: skip
+    """Nearest hit of one ray below node ``root``: distance (``limit`` where there is none), triangle (-1).
+
+    ``inverse`` (3,) and ``stack`` (STACK_SIZE,) are scratch.
+    """
+    for c in range(3):
+        inverse[c] = reciprocal(direction[c])
+    hit = -1
+    stack[0], pending = root, 1
+    while pending > 0:
+        pending -= 1
+        node = stack[pending]
+        if not enters_box(bvh, node, origin, inverse, limit):
+            continue
+        first, count = bvh.links[node, 0], bvh.links[node, 1]
+        if count > 0:
+            for triangle in range(first, first + count):
+                travel = _hit_triangle(bvh.triangles, index(triangle), origin, direction, limit)
+                if travel >= 0:
+                    limit, hit = travel, triangle
+        else:
+            forward = direction[bvh.links[node, 2]] > 0
+            stack[pending], stack[pending + 1] = (first + 1, first) if forward else (first, first + 1)
+            pending += 2
+    return limit, hit
+
+
+@outlined
 def cast_rays(bvh: Bvh, origins: Floats, directions: Floats, limits: Floats, stack: Ints, inverse: Floats,
               distance: Floats, hit: Ints) -> None:  # fmt: skip
     """Nearest hit of N rays; distance (N,) = limit and hit (N,) = -1 where there is none.
@@ -64,26 +94,7 @@ def cast_rays(bvh: Bvh, origins: Floats, directions: Floats, limits: Floats, sta
     ``stack`` (STACK_SIZE,) and ``inverse`` (3,) are scratch.
     """
     for i in range(origins.shape[0]):
-        origin, direction = origins[i], directions[i]
-        for c in range(3):
-            inverse[c] = reciprocal(direction[c])
-        distance[i], hit[i] = limits[i], -1
-        stack[0], pending = 0, 1
-        while pending > 0:
-            pending -= 1
-            node = stack[pending]
-            if not _enter_box(bvh, node, origin, inverse, distance[i]):
-                continue
-            first, count = bvh.links[node, 0], bvh.links[node, 1]
-            if count > 0:
-                for triangle in range(first, first + count):
-                    travel = _hit_triangle(bvh.triangles, index(triangle), origin, direction, distance[i])
-                    if travel >= 0:
-                        distance[i], hit[i] = travel, triangle
-            else:
-                forward = direction[bvh.links[node, 2]] > 0
-                stack[pending], stack[pending + 1] = (first + 1, first) if forward else (first, first + 1)
-                pending += 2
+        distance[i], hit[i] = cast_ray(bvh, 0, origins[i], directions[i], inverse, limits[i], stack)
 
 
 @inlined
@@ -119,12 +130,45 @@ def _nearest_on_triangle(corners: Floats, n: int, px: np.float32, py: np.float32
 
 
 @inlined
-def _box_distance(bvh: Bvh, node: int, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
+def box_distance(bvh: Bvh, node: int, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
     """Squared distance from a point to a node's box."""
     a = max(max(bvh.bounds[node, 0] - x, x - bvh.bounds[node, 3]), _ZERO)
     b = max(max(bvh.bounds[node, 1] - y, y - bvh.bounds[node, 4]), _ZERO)
     c = max(max(bvh.bounds[node, 2] - z, z - bvh.bounds[node, 5]), _ZERO)
     return a * a + b * b + c * c
+
+
+@outlined
+def nearest_point(bvh: Bvh, root: int, x: np.float32, y: np.float32, z: np.float32, best: np.float32, stack: Ints,
+                  gaps: Floats, closest: Floats) -> tuple:  # fmt: skip
+    """Nearest surface point below node ``root``, nearer than the square root of ``best``: squared distance, triangle.
+
+    ``closest`` (3,) is written where there is one, else the triangle is -1. ``stack`` and ``gaps`` (STACK_SIZE,) are
+    scratch.
+    """
+    hit = -1
+    stack[0], gaps[0], pending = root, box_distance(bvh, root, x, y, z), 1
+    while pending > 0:
+        pending -= 1
+        if gaps[pending] >= best:
+            continue
+        first, count = bvh.links[stack[pending], 0], bvh.links[stack[pending], 1]
+        if count > 0:
+            for triangle in range(first, first + count):
+                ox, oy, oz = _nearest_on_triangle(bvh.triangles, index(triangle), x, y, z)
+                squared = ox * ox + oy * oy + oz * oz
+                if squared < best:
+                    best, hit = squared, triangle
+                    closest[0], closest[1], closest[2] = x - ox, y - oy, z - oz
+        else:
+            near, far = first, first + 1
+            near_gap, far_gap = box_distance(bvh, near, x, y, z), box_distance(bvh, far, x, y, z)
+            if far_gap < near_gap:
+                near, far, near_gap, far_gap = far, near, far_gap, near_gap
+            stack[pending], gaps[pending] = far, far_gap
+            stack[pending + 1], gaps[pending + 1] = near, near_gap
+            pending += 2
+    return best, hit
 
 
 @outlined
@@ -136,27 +180,6 @@ def nearest_points(bvh: Bvh, points: Floats, limit: np.float32, stack: Ints, gap
     """
     for i in range(points.shape[0]):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]
-        best, hit[i] = limit * limit, -1
         closest[i, 0], closest[i, 1], closest[i, 2] = x, y, z
-        stack[0], gaps[0], pending = 0, _box_distance(bvh, 0, x, y, z), 1
-        while pending > 0:
-            pending -= 1
-            if gaps[pending] >= best:
-                continue
-            first, count = bvh.links[stack[pending], 0], bvh.links[stack[pending], 1]
-            if count > 0:
-                for triangle in range(first, first + count):
-                    ox, oy, oz = _nearest_on_triangle(bvh.triangles, index(triangle), x, y, z)
-                    squared = ox * ox + oy * oy + oz * oz
-                    if squared < best:
-                        best, hit[i] = squared, triangle
-                        closest[i, 0], closest[i, 1], closest[i, 2] = x - ox, y - oy, z - oz
-            else:
-                near, far = first, first + 1
-                near_gap, far_gap = _box_distance(bvh, near, x, y, z), _box_distance(bvh, far, x, y, z)
-                if far_gap < near_gap:
-                    near, far, near_gap, far_gap = far, near, far_gap, near_gap
-                stack[pending], gaps[pending] = far, far_gap
-                stack[pending + 1], gaps[pending + 1] = near, near_gap
-                pending += 2
+        best, hit[i] = nearest_point(bvh, 0, x, y, z, limit * limit, stack, gaps, closest[i])
         distance[i] = math.sqrt(best) if hit[i] >= 0 else limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +14,20 @@ from numpy.typing import NDArray
 
 from navisplit.errors import UsageError
 from navisplit.frames import Intrinsics, Quaternion, Vector, rotation_matrix
+from navisplit.sim import airframe
 from navisplit.sim.atlas import pack_atlas
+from navisplit.sim.depth import trace_depth
+from navisplit.sim.frame import render_frame, srgb_curve
 from navisplit.sim.kernel import Floats
+from navisplit.sim.moving import Layers, MovingLayer
 from navisplit.sim.normals import trace_normals
 from navisplit.sim.ortho import flat_depth, flat_rows
 from navisplit.sim.query import SceneQuery
 from navisplit.sim.scene import SKY_DEPTH_M, Light, Scene
-from navisplit.sim.shading import World, render_frame, srgb_curve
-from navisplit.sim.shadow import ShadowMap, bake_shadow
+from navisplit.sim.shading import World
+from navisplit.sim.shadow import ShadowMap, bake_shadow, without_triangles
 from navisplit.sim.sky import bake_sky, bake_variation, sun_vector
 from navisplit.sim.surface import build_surface, ground_colour
-from navisplit.sim.trace import trace_depth
 
 
 @dataclass(frozen=True)
@@ -42,16 +46,17 @@ class Frame:
     rgb: NDArray[np.uint8]  # (H, W, 3) sRGB
     depth: NDArray[np.float32]  # (H, W) planar, m; SKY_DEPTH_M where there is only sky
     segmentation: NDArray[np.uint8]  # (H, W) segmentation id of the object; 0 where there is only sky
+    objects: NDArray[np.int32] | None = None  # (H, W) number of the object: the scene's, then the layer's things; -1
 
 
 class Renderer(Protocol):
     """What draws a scene."""
 
-    def render(self, view: CameraView) -> Frame:
-        """Colour, depth and segmentation."""
+    def render(self, view: CameraView, layer: MovingLayer | None = None) -> Frame:
+        """Colour, depth and segmentation of the scene as baked, or with a layer of what moved."""
         ...
 
-    def depth_batch(self, views: Sequence[CameraView]) -> NDArray[np.float32]:
+    def depth_batch(self, views: Sequence[CameraView], layer: MovingLayer | None = None) -> NDArray[np.float32]:
         """Planar depth (N, H, W) of views of one size."""
         ...
 
@@ -69,11 +74,13 @@ class RayCaster:
         self.query = query if query is not None else SceneQuery(scene)
         self._shadow_resolution = shadow_resolution
         self._seed = zlib.crc32(scene.name.encode())
-        self._atlas = pack_atlas(scene.materials)
+        self._atlas = pack_atlas((*scene.materials, *airframe.MATERIALS))
         self._surface = build_surface(scene, self.query, ao)
         self._variation = bake_variation(self._seed)
         self._curve = srgb_curve()
         self._shadow: tuple[tuple[float, ...], ShadowMap] | None = None
+        self._still = Layers(scene).empty
+        self._lock = threading.Lock()
         self.set_light(scene.light)
 
     def set_light(self, light: Light) -> None:
@@ -83,50 +90,69 @@ class RayCaster:
         if self._shadow is None or self._shadow[0] != tuple(sun):  # clouds and fog move no shadow
             self._shadow = (tuple(sun), bake_shadow(self.query.bvh.triangles, sun, self._shadow_resolution))
         shadow = self._shadow[1]
-        self.light = light
-        self._world = World(self.query.bvh, self._surface, self._atlas, shadow, sky, self._variation, self._curve)
+        with self._lock:
+            self.light = light
+            self._world = World(self.query.bvh, self._surface, self._atlas, shadow, sky, self._variation, self._curve)
+            self._thinned: tuple[frozenset[str], World] = (frozenset(), self._world)
 
-    def render(self, view: CameraView) -> Frame:
-        """Colour, depth and segmentation of any image size."""
-        height, width = view.intrinsics.height, view.intrinsics.width
-        frame = Frame(
-            np.empty((height, width, 3), np.uint8),
-            np.empty((height, width), np.float32),
-            np.empty((height, width), np.uint8),
-        )
-        render_frame(self._world, camera_rows(view), frame.rgb, frame.depth, frame.segmentation)
-        return frame
+    def render(self, view: CameraView, layer: MovingLayer | None = None) -> Frame:
+        """Colour, depth and segmentation of any image size; ``layer``: what moved, None for the scene as baked."""
+        layer = layer or self._still
+        return _draw(self._world_without(layer.hidden), layer, camera_rows(view), view.intrinsics)
 
-    def render_flat(self, view: CameraView, width_m: float) -> Frame:
+    def render_flat(self, view: CameraView, width_m: float, layer: MovingLayer | None = None) -> Frame:
         """Orthographic picture: parallel rays ``width_m`` wide from the view's plane on; without air. See ``ortho``."""
-        height, width = view.intrinsics.height, view.intrinsics.width
-        frame = Frame(
-            np.empty((height, width, 3), np.uint8),
-            np.empty((height, width), np.float32),
-            np.empty((height, width), np.uint8),
-        )
         camera, unit_m, start_m = flat_rows(view.position, view.orientation, view.intrinsics, width_m)
-        clear = self._world.sky._replace(air=np.zeros_like(self._world.sky.air))
-        render_frame(self._world._replace(sky=clear), camera, frame.rgb, frame.depth, frame.segmentation)
+        layer = layer or self._still
+        world = self._world_without(layer.hidden)
+        clear = world._replace(sky=world.sky._replace(air=np.zeros_like(world.sky.air)))
+        frame = _draw(clear, layer, camera, view.intrinsics)
         frame.depth = flat_depth(frame.depth, unit_m, start_m)
         return frame
 
-    def normals(self, view: CameraView) -> Floats:
+    def normals(self, view: CameraView, layer: MovingLayer | None = None) -> Floats:
         """Unit normals (H, W, 3) of what the view sees, ENU, towards the camera; zero where there is only sky."""
         normals = np.empty((view.intrinsics.height, view.intrinsics.width, 3), np.float32)
-        trace_normals(self.query.bvh, self._surface, camera_rows(view), normals)
+        layer = layer or self._still
+        world = self._world_without(layer.hidden)
+        trace_normals(world.bvh, world.surface, layer.moving.things, layer.moving.surface, camera_rows(view), normals)
         return normals
 
-    def depth_batch(self, views: Sequence[CameraView]) -> NDArray[np.float32]:
+    def depth_batch(self, views: Sequence[CameraView], layer: MovingLayer | None = None) -> NDArray[np.float32]:
         """Planar depth (N, H, W); UsageError when the views differ in size."""
         sizes = {(v.intrinsics.height, v.intrinsics.width) for v in views}
         if len(sizes) != 1:
             raise UsageError(
                 f"depth_batch: expected views of one image size, found {sorted(sizes)}. Group them by size."
             )
+        layer = layer or self._still
         depth = np.empty((len(views), *sizes.pop()), np.float32)
-        trace_depth(self.query.bvh, np.stack([camera_rows(v) for v in views]), np.float32(SKY_DEPTH_M), depth)
+        cameras, bvh = np.stack([camera_rows(v) for v in views]), self.query.without(layer.hidden).bvh
+        trace_depth(bvh, layer.instances, cameras, np.float32(SKY_DEPTH_M), depth)
         return depth
+
+    def _world_without(self, hidden: frozenset[str]) -> World:
+        """The baked world without some objects and their shadows. The last one is kept."""
+        with self._lock:
+            if self._thinned[0] != hidden:
+                rest = self.query.without(hidden).bvh
+                gone = self.query.bvh.triangles[(rest.triangles != self.query.bvh.triangles).any(1)]
+                shadow = without_triangles(self._world.shadow, rest.triangles, gone) if hidden else self._world.shadow
+                self._thinned = (hidden, self._world._replace(bvh=rest, shadow=shadow))
+            return self._thinned[1]
+
+
+def _draw(world: World, layer: MovingLayer, camera: Floats, size: Intrinsics) -> Frame:
+    """One pass of ``camera`` (4, 3) over a picture of ``size``."""
+    shape = size.height, size.width
+    frame = Frame(
+        np.empty((*shape, 3), np.uint8),
+        np.empty(shape, np.float32),
+        np.empty(shape, np.uint8),
+        np.empty(shape, np.int32),
+    )
+    render_frame(world, layer.moving, camera, frame.rgb, frame.depth, frame.segmentation, frame.objects)
+    return frame
 
 
 def camera_rows(view: CameraView) -> Floats:

@@ -9,20 +9,19 @@ import numpy as np
 
 from navisplit.sim.air import clearness, dome_colour, sky_colour
 from navisplit.sim.atlas import Atlas
-from navisplit.sim.bvh import STACK_SIZE, Bvh
-from navisplit.sim.kernel import Bytes, Floats, Ints, floor, index, inlined, kernel, outlined
-from navisplit.sim.scene import SKY_DEPTH_M
+from navisplit.sim.bvh import Bvh
+from navisplit.sim.instances import Instances, Lanes, from_own, hide_from_sun, point_to_own, to_own
+from navisplit.sim.kernel import Bytes, Floats, Ints, floor, index, inlined, outlined
 from navisplit.sim.shadow import ShadowMap, sunlit
 from navisplit.sim.sky import Sky
 from navisplit.sim.surface import TRIPLANAR, Surface
 from navisplit.sim.texturing import blend_planes, sample
-from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, pixel_size, trace_packet
+from navisplit.sim.trace import FAR, LANES
 
 f32 = np.float32
 _ZERO, _HALF, _ONE = f32(0.0), f32(0.5), f32(1.0)
-_SKY_DEPTH = f32(SKY_DEPTH_M)
 _STEEPEST_RELIEF = f32(0.9)
-_SRGB_STEPS = 4095
+_BACK_OFF, _SUN_LIFT_M = f32(0.9999), f32(0.02)  # a ray to the sun starts this far off the surface that it is for
 
 
 class World(NamedTuple):
@@ -35,12 +34,6 @@ class World(NamedTuple):
     sky: Sky
     variation: Floats  # (N, N) large-scale brightness of natural surfaces, around 1
     curve: Bytes  # (4096,) linear 0..1 -> sRGB
-
-
-def srgb_curve() -> Bytes:
-    """Table of IEC 61966-2-1's transfer function, rounded to bytes."""
-    x = np.arange(_SRGB_STEPS + 1) / _SRGB_STEPS
-    return np.round(255 * np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)).astype(np.uint8)
 
 
 @inlined
@@ -103,11 +96,11 @@ def _tilt(nx: np.float32, ny: np.float32, nz: np.float32, gx: np.float32, gy: np
 
 
 @inlined
-def _albedo(world: World, t: int, b: np.float32, c: np.float32, x: np.float32, y: np.float32, z: np.float32,
-            nx: np.float32, ny: np.float32, nz: np.float32, footprint: np.float32) -> tuple:  # fmt: skip
-    """Linear colour of the material and the slope of its relief in world axes; ``footprint`` tiles per pixel."""
-    s, material, a = world.surface.values, world.surface.kinds[t, 0], _ONE - b - c
-    if world.surface.kinds[t, 1] == TRIPLANAR:
+def _albedo(world: World, surface: Surface, t: int, b: np.float32, c: np.float32, x: np.float32, y: np.float32,
+            z: np.float32, nx: np.float32, ny: np.float32, nz: np.float32, footprint: np.float32) -> tuple:  # fmt: skip
+    """Linear colour of the material and the slope of its relief in axes of the frame; ``footprint`` tiles per pixel."""
+    s, material, a = surface.values, surface.kinds[t, 0], _ONE - b - c
+    if surface.kinds[t, 1] == TRIPLANAR:
         red, green, blue, gx, gy, gz = blend_planes(world.atlas, material, x, y, z, nx, ny, nz, s[t, 18], footprint)
     else:
         u = s[t, 12] * a + s[t, 14] * b + s[t, 16] * c
@@ -122,12 +115,15 @@ def _albedo(world: World, t: int, b: np.float32, c: np.float32, x: np.float32, y
 
 
 @inlined
-def _surface_colour(world: World, t: int, distance: np.float32, origin: Floats, dx: np.float32, dy: np.float32,
-                    dz: np.float32, length: np.float32, pixel: np.float32) -> tuple:  # fmt: skip
-    """Linear colour of triangle t hit at ``distance`` x (dx, dy, dz); ``pixel``: metres per pixel at distance 1."""
-    x, y, z = origin[0] + dx * distance, origin[1] + dy * distance, origin[2] + dz * distance
-    fx, fy, fz, b, c = _weights(world.bvh.triangles, t, x, y, z)
-    s, a = world.surface.values, _ONE - b - c
+def _look(world: World, triangles: Floats, surface: Surface, t: int, x: np.float32, y: np.float32, z: np.float32,
+          dx: np.float32, dy: np.float32, dz: np.float32, distance: np.float32, length: np.float32,
+          pixel: np.float32) -> tuple:  # fmt: skip
+    """Colour, normal and openness at a point of triangle t, met in direction d; all in the triangle's own frame.
+
+    ``pixel``: metres per pixel at distance 1; ``length`` of d.
+    """
+    fx, fy, fz, b, c = _weights(triangles, t, x, y, z)
+    s, a = surface.values, _ONE - b - c
     nx, ny, nz = _unit(
         s[t, 0] * a + s[t, 3] * b + s[t, 6] * c,
         s[t, 1] * a + s[t, 4] * b + s[t, 7] * c,
@@ -140,13 +136,20 @@ def _surface_colour(world: World, t: int, distance: np.float32, origin: Floats, 
     # The footprint grows with distance and obliqueness; its square root is a compromise between blur and shimmer.
     oblique = max(abs(slope) / (math.sqrt(fx * fx + fy * fy + fz * fz) * length), f32(0.08))
     footprint = distance * length * pixel * s[t, 18] / math.sqrt(oblique)
-    red, green, blue, gx, gy, gz = _albedo(world, t, b, c, x, y, z, nx, ny, nz, footprint)
-    foliage = world.atlas.shape[world.surface.kinds[t, 0], 1] != 0
-    if foliage:
+    red, green, blue, gx, gy, gz = _albedo(world, surface, t, b, c, x, y, z, nx, ny, nz, footprint)
+    if world.atlas.shape[surface.kinds[t, 0], 1] != 0:
         openness = f32(0.3) + f32(0.7) * openness  # light seeps through leaves
     else:
         nx, ny, nz = _tilt(nx, ny, nz, gx, gy, gz)
-    sun = _direct(world, foliage, nx, ny, nz, x, y, z)
+    return red, green, blue, nx, ny, nz, openness
+
+
+@inlined
+def _lit(world: World, foliage: bool, visible: np.float32, red: np.float32, green: np.float32, blue: np.float32,
+         nx: np.float32, ny: np.float32, nz: np.float32, openness: np.float32, x: np.float32, y: np.float32,
+         z: np.float32) -> tuple:  # fmt: skip
+    """Light that a surface sends to the eye; ``visible``: share of the sun that no thing hides. In the map."""
+    sun = visible * _direct(world, foliage, nx, ny, nz, x, y, z) if visible > 0 else _ZERO
     up = _HALF + (f32(0.25) if foliage else _HALF) * nz
     sky = world.sky
     return (
@@ -156,55 +159,78 @@ def _surface_colour(world: World, t: int, distance: np.float32, origin: Floats, 
     )
 
 
+@inlined
+def _through_air(sky: Sky, length: np.float32, dx: np.float32, dy: np.float32, dz: np.float32, red: np.float32,
+                 green: np.float32, blue: np.float32) -> tuple:  # fmt: skip
+    """Colour behind ``length`` metres of air in unit direction d."""
+    clear = clearness(length * sky.air[0])
+    far_red, far_green, far_blue = dome_colour(sky.haze, dx, dy, max(dz, _ZERO))
+    return (
+        far_red + (red - far_red) * clear,
+        far_green + (green - far_green) * clear,
+        far_blue + (blue - far_blue) * clear,
+    )
+
+
 @outlined
-def _shade_packet(world: World, origin: Floats, directions: Floats, distance: Floats, hit: Ints, pixel: np.float32,
-                  colour: Floats) -> None:  # fmt: skip
-    """Linear colour (3, 32) of a packet."""
+def shade_packet(world: World, origin: Floats, directions: Floats, distance: Floats, hit: Ints, thing: Ints,
+                 visible: Floats, pixel: np.float32, colour: Floats) -> None:  # fmt: skip
+    """Linear colour (3, 32) of the rays of a packet that hit the scene or nothing, not a thing."""
     sky = world.sky
     for k in range(LANES):
+        if thing[k] >= 0:
+            continue
         dx, dy, dz = directions[0, k], directions[1, k], directions[2, k]
         length = math.sqrt(dx * dx + dy * dy + dz * dz)
-        x, y, z = dx / length, dy / length, dz / length
+        ux, uy, uz = dx / length, dy / length, dz / length
         if hit[k] < 0:
-            red, green, blue = sky_colour(sky, x, y, z)
-        else:
-            red, green, blue = _surface_colour(world, index(hit[k]), distance[k], origin, dx, dy, dz, length, pixel)
-            clear = clearness(distance[k] * length * sky.air[0])
-            far_red, far_green, far_blue = dome_colour(sky.haze, x, y, max(z, _ZERO))
-            red = far_red + (red - far_red) * clear
-            green = far_green + (green - far_green) * clear
-            blue = far_blue + (blue - far_blue) * clear
-        colour[0, k], colour[1, k], colour[2, k] = red, green, blue
+            colour[0, k], colour[1, k], colour[2, k] = sky_colour(sky, ux, uy, uz)
+            continue
+        t, far = index(hit[k]), distance[k]
+        x, y, z = origin[0] + dx * far, origin[1] + dy * far, origin[2] + dz * far
+        red, green, blue, nx, ny, nz, openness = _look(
+            world, world.bvh.triangles, world.surface, t, x, y, z, dx, dy, dz, far, length, pixel
+        )
+        foliage = world.atlas.shape[world.surface.kinds[t, 0], 1] != 0
+        red, green, blue = _lit(world, foliage, visible[k], red, green, blue, nx, ny, nz, openness, x, y, z)
+        colour[0, k], colour[1, k], colour[2, k] = _through_air(sky, far * length, ux, uy, uz, red, green, blue)
 
 
-@inlined
-def _develop(curve: Bytes, light: np.float32) -> np.uint8:
-    """Filmic tone curve (Narkowicz's fit of ACES, 2016), then sRGB."""
-    toned = light * (f32(2.51) * light + f32(0.03)) / (light * (f32(2.43) * light + f32(0.59)) + f32(0.14))
-    return curve[int(min(max(toned, _ZERO), _ONE) * f32(_SRGB_STEPS))]
+@outlined
+def shade_things(world: World, things: Instances, surface: Surface, origin: Floats, directions: Floats,
+                 distance: Floats, hit: Ints, thing: Ints, visible: Floats, pixel: np.float32,
+                 colour: Floats) -> None:  # fmt: skip
+    """Linear colour (3, 32) of the rays of a packet that hit a thing; its texture is laid in its own frame."""
+    for k in range(LANES):
+        if thing[k] < 0:
+            continue
+        n, t, far = thing[k], index(hit[k]), distance[k]
+        dx, dy, dz = directions[0, k], directions[1, k], directions[2, k]
+        length = math.sqrt(dx * dx + dy * dy + dz * dz)
+        x, y, z = origin[0] + dx * far, origin[1] + dy * far, origin[2] + dz * far
+        px, py, pz = point_to_own(things.frames, n, x, y, z)
+        rx, ry, rz = to_own(things.frames, n, dx, dy, dz)
+        red, green, blue, nx, ny, nz, openness = _look(
+            world, things.shapes.triangles, surface, t, px, py, pz, rx, ry, rz, far, length, pixel
+        )
+        nx, ny, nz = from_own(things.frames, n, nx, ny, nz)
+        foliage = world.atlas.shape[surface.kinds[t, 0], 1] != 0
+        red, green, blue = _lit(world, foliage, visible[k], red, green, blue, nx, ny, nz, openness, x, y, z)
+        scale = _ONE / length
+        colour[0, k], colour[1, k], colour[2, k] = _through_air(
+            world.sky, far * length, dx * scale, dy * scale, dz * scale, red, green, blue
+        )
 
 
-@kernel
-def render_frame(world: World, camera: Floats, rgb: Bytes, depth: Floats, segmentation: Bytes) -> None:
-    """Fill rgb (H, W, 3), planar depth (H, W) and segmentation (H, W) as seen by ``camera`` (4, 3), see aim_packet."""
-    height, width = depth.shape
-    origin = camera[0]
-    pixel = pixel_size(camera)
-    directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
-    stack = np.empty(STACK_SIZE, np.int32)
-    colour = np.empty((3, LANES), np.float32)
-    distance, hit = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
-    for row in range(0, height, PACKET_HEIGHT):
-        for column in range(0, width, PACKET_WIDTH):
-            aim_packet(camera, column, row, directions)
-            distance[:] = FAR
-            hit[:] = -1
-            trace_packet(world.bvh, origin, directions, work, stack, distance, hit)
-            _shade_packet(world, origin, directions, distance, hit, pixel, colour)
-            for k in range(LANES):
-                i, j = row + k // PACKET_WIDTH, column + k % PACKET_WIDTH
-                if i < height and j < width:
-                    depth[i, j] = distance[k] if hit[k] >= 0 else _SKY_DEPTH
-                    segmentation[i, j] = world.surface.kinds[hit[k], 2] if hit[k] >= 0 else 0
-                    for c in range(3):
-                        rgb[i, j, c] = _develop(world.curve, colour[c, k])
+@outlined
+def shade_from_things(world: World, things: Instances, origin: Floats, directions: Floats, distance: Floats,
+                      hit: Ints, lanes: Lanes, points: Floats, stack: Ints, visible: Floats) -> None:  # fmt: skip
+    """Share of the sun (32,) that things leave to what a packet hit; ``points`` (3, 32) is scratch."""
+    sun = world.sky.sun
+    for k in range(LANES):
+        for c in range(3):
+            points[c, k] = origin[c] + directions[c, k] * distance[k] * _BACK_OFF + sun[c] * _SUN_LIFT_M
+        visible[k] = FAR if hit[k] >= 0 else -_ONE
+    hide_from_sun(things, sun, points, lanes, stack, visible)
+    for k in range(LANES):
+        visible[k] = _ONE if visible[k] > 0 else _ZERO

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from navisplit.errors import SimulatorError, nearest_name
-from navisplit.frames import swap_ned_enu
+from navisplit.frames import Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim import quadrotor
 from navisplit.sim.atmosphere import Atmosphere, Conditions
 from navisplit.sim.contact import SceneProbe
+from navisplit.sim.moving import Layers, LiveProbe, MovingLayer
 from navisplit.sim.scene import Scene
 from navisplit.sim.settings import Settings
-from navisplit.sim.things import Things
+from navisplit.sim.things import MOTION_S, Thing, Things
 from navisplit.sim.vehicle import Vehicle
 
 if TYPE_CHECKING:
     from navisplit.sim.renderer import Frame, RayCaster
+
+_MOTION_STEPS = round(MOTION_S / quadrotor.STEP_S)
 
 
 class Simulation:
@@ -53,7 +56,12 @@ class Simulation:
         if self.settings.time_of_day is not None:
             self.atmosphere.set_time_of_day(self.settings.time_of_day, start_ns)
         self.external_cameras = dict(self.settings.external_cameras)  # by name; poses are NED from the player start
-        self.probe = probe or _query(scene, renderer)
+        self._layers = Layers(scene)
+        self._layer = (0, self._layers.empty)  # revision of the things, and those things
+        self._names = [thing.name for thing in scene.objects]  # then the layer's things, as its numbers count
+        self._baked = probe or _query(scene, renderer)
+        self.probe: SceneProbe = LiveProbe(self._baked, self._present)
+        self._present()
         self._vehicles = {name: self._build(name) for name in self.settings.vehicles}
 
     def _build(self, name: str) -> Vehicle:
@@ -65,7 +73,8 @@ class Simulation:
             yaw=start.yaw - np.radians(setup.yaw_deg),
             altitude_m=self.settings.origin.altitude,
             time_ns=self.clock_ns,
-            object_names=[thing.name for thing in self.scene.objects],
+            object_names=self._names,
+            motion=self._motion,
             cameras=setup.mounted_cameras(),
         )
         vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.settings.wind
@@ -89,11 +98,59 @@ class Simulation:
         self.steps(1)
 
     def steps(self, count: int) -> None:
-        """``count`` steps of 3 ms."""
-        for vehicle in self._vehicles.values():
-            vehicle.advance(count)
-        self.clock_ns += count * quadrotor.STEP_NS
-        self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
+        """``count`` steps of 3 ms. Actors move at multiples of ``MOTION_S``, however the steps are asked for."""
+        while count > 0:
+            passed = (self.clock_ns - self._start_ns) // quadrotor.STEP_NS
+            chunk = min(count, _MOTION_STEPS - passed % _MOTION_STEPS) if self.things.acting else count
+            self._see_changes()
+            for vehicle in self._vehicles.values():
+                vehicle.advance(chunk)
+            self.clock_ns += chunk * quadrotor.STEP_NS
+            count -= chunk
+            if (passed + chunk) % _MOTION_STEPS == 0:
+                self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
+
+    def _see_changes(self) -> None:
+        """Tell the vehicles when something around them is not where they last looked."""
+        if self.things.revision != self._layer[0]:
+            self._present()
+            for vehicle in self._vehicles.values():
+                vehicle.look_again()
+
+    def _present(self) -> MovingLayer:
+        """The things of now, without vehicles."""
+        things = self.things
+        if self._layer[0] != things.revision:
+            layer = self._layers.layer(things.things, things.hidden, things.labels)
+            self._layer = (things.revision, layer)
+            self._names[len(self.scene.objects) :] = [thing.name for thing in layer.things]
+        return self._layer[1]
+
+    def _motion(self, number: int, point: Vector) -> Vector:
+        """Velocity (3,) m/s of a point of an object by its number, ENU."""
+        moving = len(self.scene.objects) <= number < len(self._names)
+        return self.things.motion(self._names[number], point) if moving else np.zeros(3)
+
+    def snapshot(self, without: str | None = None) -> MovingLayer:
+        """All that moved or moves, vehicles too, as it is now: for a picture that is drawn later, in any thread.
+
+        ``without``: name of the vehicle whose own camera looks; it does not see itself.
+        """
+        drones = [self._as_thing(vehicle) for vehicle in self._vehicles.values() if vehicle.name != without]
+        present = self._present()
+        if not drones:
+            return present
+        return self._layers.layer((*present.things, *drones), present.hidden, self.things.labels)
+
+    def probe_of(self, name: str) -> SceneProbe:
+        """What a vehicle's own range sensors meet now: as ``probe``, and the other vehicles."""
+        layer = self.snapshot(without=name)
+        return LiveProbe(self._baked, lambda: layer)
+
+    def _as_thing(self, vehicle: Vehicle) -> Thing:
+        x, y, z = vehicle.position.tolist()
+        qx, qy, qz, qw = swap_quaternion(vehicle.pilot.orientation).tolist()
+        return Thing(vehicle.name, self._layers.airframe, (x, y, z), (qx, qy, qz, qw), vehicle=True)
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass: whole steps now, the rest carried to the next call."""
@@ -123,7 +180,9 @@ class Simulation:
             raise SimulatorError("This simulation has no renderer: give Simulation(scene, renderer=RayCaster(scene)).")
         from navisplit.sim.pictures import Film
 
-        film = Film(self.renderer, self.vehicle(vehicle).camera_view(camera), self.conditions())
+        drone = self.vehicle(vehicle)
+        layer = self.snapshot(without=drone.name)
+        film = Film(self.renderer, drone.camera_view(camera), self.conditions(), layer=layer)
         return replace(film.frame, rgb=film.scene)
 
 

@@ -26,8 +26,7 @@ class Surface(NamedTuple):
 
     values: Floats  # (T, 25): 0-8 corner normals, 9-11 corner openness, 12-17 corner uv, 18 uv per metre,
     #                 19-21 direction in which u grows, 22-24 direction in which v grows
-    kinds: Ints  # (T, 3): material, MAPPED or TRIPLANAR, segmentation
-    tiles: Floats  # (materials,) triplanar tiles per metre
+    kinds: Ints  # (T, 3): material, MAPPED or TRIPLANAR, number of the object
 
 
 def build_surface(scene: Scene, query: SceneQuery, ambient_occlusion: bool) -> Surface:
@@ -38,7 +37,7 @@ def build_surface(scene: Scene, query: SceneQuery, ambient_occlusion: bool) -> S
     for item in scene.objects:
         if not 0 <= item.segmentation_id <= 255:
             raise WorldError(f"Object {item.name!r}: expected segmentation_id 0..255, found {item.segmentation_id}.")
-    kinds[:, 2] = np.repeat([o.segmentation_id for o in scene.objects], [len(o.faces) for o in scene.objects])
+    kinds[:, 2] = np.repeat(np.arange(len(scene.objects)), [len(o.faces) for o in scene.objects])
     if kinds[:, 0].min() < 0 or kinds[:, 0].max() >= len(scene.materials):
         raise WorldError(
             f"Scene {scene.name!r}: expected material indices 0..{len(scene.materials) - 1}, "
@@ -55,7 +54,7 @@ def build_surface(scene: Scene, query: SceneQuery, ambient_occlusion: bool) -> S
     values[:, 12:18] = _mesh_uv(scene)[faces[order]].reshape(-1, 6)
     kinds = np.ascontiguousarray(kinds[order])
     _map_faces(query, values, kinds, tile_m)
-    return Surface(values, kinds, np.where(tile_m > 0, 1.0 / np.maximum(tile_m, 1e-3), 0).astype(np.float32))
+    return Surface(values, kinds)
 
 
 def ground_colour(surface: Surface, query: SceneQuery, atlas: Atlas) -> Floats:

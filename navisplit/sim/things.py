@@ -17,6 +17,10 @@ from navisplit.frames import Quaternion, Vector, rotation_matrix
 from navisplit.sim.scene import Scene, SceneObject
 
 IDENTITY = (0.0, 0.0, 0.0, 1.0)
+MOTION_S = 0.009
+"""Actors move by this much time at once; it divides into steps, and at 30 m/s is less than a drone's radius."""
+
+_FASTEST_MPS = 100.0  # an actor that is faster did not drive there, it was put at the start of its way again
 
 
 @dataclass(frozen=True)
@@ -133,8 +137,26 @@ class Things:
         self.revision += 1
         return True
 
+    @property
+    def acting(self) -> bool:
+        """Whether something moves by itself."""
+        return any(actor.shape.name in self._things for actor in self._actors)
+
+    def motion(self, name: str, point: Vector) -> Vector:
+        """Velocity (3,) m/s of a point (3,) of an object, ENU; zero for what does not move by itself."""
+        actor = next((a for a in self._actors if a.shape.name == name and name in self._things), None)
+        if actor is None:
+            return np.zeros(3)
+        (here, turned), (before, turned_before) = (
+            actor.trajectory.pose(t) for t in (self._time, self._time - MOTION_S)
+        )
+        own = rotation_matrix(np.array(turned)).T @ (np.asarray(point) - here)
+        moved = np.asarray(point) - before - rotation_matrix(np.array(turned_before)) @ own
+        return moved / MOTION_S if np.linalg.norm(moved) < _FASTEST_MPS * MOTION_S else np.zeros(3)
+
     def advance(self, time_s: float) -> None:
         """Move the actors along their trajectories to a time since the simulation's start."""
+        self._time = time_s
         for actor in self._actors:
             thing = self._things.get(actor.shape.name)
             if thing is None:

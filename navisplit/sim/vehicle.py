@@ -25,7 +25,7 @@ from navisplit.sim import commands, path, quadrotor
 from navisplit.sim.autopilot import Autopilot
 from navisplit.sim.cameras import Camera, default_cameras, find_camera
 from navisplit.sim.commands import TICK_NS, Routine, Task, YawMode
-from navisplit.sim.contact import LANDING_SPEED_MPS, MAX_SWEEP_M, Contact, SceneProbe, bounce, survey, sweep
+from navisplit.sim.contact import LANDING_SPEED_MPS, MAX_SWEEP_M, Contact, SceneProbe, bounce, stands, survey, sweep
 from navisplit.sim.quadrotor import STEP_NS, STEP_S
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class CollisionState:
     object_name: str = ""
     object_id: int = -1
     penetration: float = 0.0
-    speed: float = 0.0  # at the contact, m/s
+    speed: float = 0.0  # of the vehicle against what it hit, m/s
 
 
 class Vehicle:
@@ -60,9 +60,13 @@ class Vehicle:
         altitude_m: float = 122.0,
         time_ns: int = 0,
         object_names: Sequence[str] = (),
+        motion: Callable[[int, Vector], Vector] | None = None,
         cameras: dict[str, Camera] | None = None,
     ) -> None:
-        """``origin`` (3,) ENU m: its start and NED origin; ``yaw`` ENU rad; ``altitude_m`` of the origin."""
+        """``origin`` (3,) ENU m: its start and NED origin; ``yaw`` ENU rad; ``altitude_m`` of the origin.
+
+        ``motion``: velocity (3,) ENU m/s of a point (3,) of an object by its number; None where nothing moves.
+        """
         self.name = name
         self.origin = np.asarray(origin, np.float64)
         self.pilot = Autopilot(yaw_ned=math.pi / 2 - yaw, altitude_m=altitude_m, time_ns=time_ns)
@@ -70,6 +74,7 @@ class Vehicle:
         self._default_cameras = dict(self.cameras)
         self._probe = probe
         self._object_names = object_names
+        self._motion = motion or (lambda number, point: np.zeros(3))
         self._task: Task | None = None
         self._next_tick_ns = 0
         self._free_m = 0.0
@@ -205,6 +210,12 @@ class Vehicle:
                 self._stop_tunnelling()
                 self._survey()
 
+    def look_again(self) -> None:
+        """Something around has moved: survey before the next step, and fall when what it stood on is gone."""
+        self._surveyed = False
+        if self.pilot.grounded and not stands(self._probe, self.position):
+            self.pilot.body[quadrotor.GROUNDED_AT] = 0.0
+
     def _tick(self) -> None:
         task = self._task
         if task is not None:
@@ -232,7 +243,10 @@ class Vehicle:
 
     def _touch(self, contact: Contact) -> None:
         pilot = self.pilot
-        velocity = swap_ned_enu(pilot.velocity)
+        carried = self._motion(contact.object_index, contact.point)  # by what it touches
+        velocity = swap_ned_enu(pilot.velocity) - carried
+        if carried.any() and not contact.floor:
+            pilot.body[quadrotor.GROUNDED_AT] = 0.0  # run into where it stands
         if contact.penetration > 0 and not pilot.grounded:
             pilot.position[:] += swap_ned_enu(_way_out(contact))
         if velocity @ contact.normal >= 0:
@@ -250,7 +264,7 @@ class Vehicle:
         to_world = rotation_matrix(pilot.orientation)
         rate = swap_ned_enu(to_world @ pilot.angular_rate)
         velocity, rate = bounce(velocity, rate, contact)
-        pilot.velocity[:] = swap_ned_enu(velocity)
+        pilot.velocity[:] = swap_ned_enu(velocity + carried)
         pilot.angular_rate[:] = to_world.T @ swap_ned_enu(rate)
         pilot.body[quadrotor.ACCELERATION_AT : quadrotor.GROUNDED_AT] = 0.0
 

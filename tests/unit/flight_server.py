@@ -34,12 +34,12 @@ class Painter:
         self.hold = threading.Event()
         self.hold.set()
 
-    def render(self, view):
+    def render(self, view, layer=None):
         self.hold.wait(10.0)
         self.views.append(view)
         return PaintedFrame(view)
 
-    def depth_batch(self, views):
+    def depth_batch(self, views, layer=None):
         return np.stack([self.render(view).depth for view in views])
 
 

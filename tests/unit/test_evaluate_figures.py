@@ -106,7 +106,7 @@ def test_pictures_keep_their_colours():
 
 def test_a_picture_that_was_not_kept_is_drawn_again_from_its_view():
     class Renderer:
-        def render(self, view):
+        def render(self, view, layer=None):
             return type("Frame", (), {"rgb": np.full((16, 16, 3), view, np.uint8)})
 
     shots = [Shot(0.1 * i, view=10 * i) for i in range(9)]

@@ -7,10 +7,10 @@ from render_scenes import box, plain, view, yard
 
 from navisplit.errors import UsageError, WorldError
 from navisplit.sim.bench import bench
+from navisplit.sim.frame import render_frame
 from navisplit.sim.query import SceneQuery
 from navisplit.sim.renderer import RayCaster, camera_rows
 from navisplit.sim.scene import SKY_DEPTH_M, Light, Scene
-from navisplit.sim.shading import render_frame
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,11 @@ def test_any_image_size_stays_inside_its_arrays(caster, size):
     width, height = size
     rgb = np.full((height + 2, width, 3), 77, np.uint8)
     depth, segmentation = np.full((height + 2, width), -7, np.float32), np.full((height + 2, width), 99, np.uint8)
-    render_frame(caster._world, camera_rows(view(width, height)), rgb[1:-1], depth[1:-1], segmentation[1:-1])
+    objects = np.full((height + 2, width), -7, np.int32)
+    outputs = (rgb[1:-1], depth[1:-1], segmentation[1:-1], objects[1:-1])
+    render_frame(caster._world, caster._still.moving, camera_rows(view(width, height)), *outputs)
     assert (rgb[[0, -1]] == 77).all() and (depth[[0, -1]] == -7).all() and (segmentation[[0, -1]] == 99).all()
+    assert (objects[[0, -1]] == -7).all() and (objects[1:-1] >= -1).all()
     assert (depth[1:-1] > 0).all() and not (segmentation[1:-1] == 99).any()
     np.testing.assert_array_equal(caster.depth_batch([view(width, height)])[0], depth[1:-1])
 

@@ -192,3 +192,24 @@ def test_a_users_copy_of_airsims_colours_is_used_and_a_bad_one_is_named(tmp_path
         load_palette(path)
     with pytest.raises(ConfigError, match="256 lines such as"):
         load_palette(tmp_path / "none.txt")
+
+
+def test_what_scripts_place_is_seen_by_every_image_type_and_flows(service):
+    things = service.simulation.things
+    crate = things.find("crate")
+    things.add(Thing("gift", crate.shape, (-5.0, 0.0, 0.0), segmentation_id=77))
+    ids, normals = take(service, 7, 6)
+    gift = ids[..., 0] == 77
+    assert gift.sum() > 100 and take(service, 1, as_float=True)[0][gift] == pytest.approx(4.0 - 0.46, abs=0.01)
+    assert np.abs(normals[gift].astype(int) - [128, 0, 128]).max() <= 1
+    take(service, 8)
+    things.place("gift", np.array([-5.0, -0.5, 0.0]), np.array([0.0, 0.0, 0.0, 1.0]))
+    flow, grey = take(service, 8, as_float=True)[0], take(service, 7)[0][..., 0]
+    assert flow[grey == 77] == pytest.approx(32 * 0.5 / 3.54, rel=0.01)
+    np.testing.assert_allclose(flow[grey != 77], 0.0, atol=1e-4)
+    call("simAddDetectionFilterMeshName", ["0", 0, "gi*", "", False], service)
+    (found,) = call("simGetDetections", ["0", 0, "", False], service)
+    assert found["box3D"]["min"]["x_val"] == pytest.approx(4 - 0.46)
+    things.remove("crate")
+    things.remove("gift")
+    assert set(np.unique(take(service, 7)[0])) == {0, 1, 9}

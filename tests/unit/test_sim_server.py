@@ -126,7 +126,7 @@ def test_a_defect_in_a_method_is_an_error_reply(clients, monkeypatch):
 
 
 def test_a_picture_that_cannot_be_rendered_is_an_error_reply(server, clients, monkeypatch):
-    def broken(view):
+    def broken(view, layer=None):
         raise MemoryError("no room")
 
     monkeypatch.setattr(server.simulation.renderer, "render", broken)

@@ -27,10 +27,9 @@ class Session:
 
     def __init__(self, service: Service, vehicle: str, external: bool) -> None:
         self._service, self._vehicle, self._external = service, vehicle, external
-        if not external:
-            service.vehicle(vehicle)  # refused even when no picture is asked for
         self._films: dict[tuple[str, Capture], Film] = {}
         self._conditions = service.simulation.conditions()
+        self._layer = service.simulation.snapshot(without=None if external else service.vehicle(vehicle).name)
         self._flows: dict[tuple[str, str, int], Moment] = {}
 
     def shot(self, request: ImageRequest) -> Callable[[], Struct]:
@@ -71,7 +70,7 @@ class Session:
         key = (mount.camera.name, same)
         if key not in self._films:
             renderer = self._service.simulation.renderer
-            self._films[key] = Film(renderer, mount.view(kind), self._conditions, capture.ortho_width_m)
+            self._films[key] = Film(renderer, mount.view(kind), self._conditions, capture.ortho_width_m, self._layer)
         self._films[key].colours |= kind not in FROM_DEPTH
         return self._films[key]
 
@@ -84,7 +83,7 @@ class Session:
         if kind not in (FLOW, FLOW_VIS):
             return None
         key = (*mount.key, kind)
-        self._flows[key] = Moment(*mount.to_map(*mount.pose), self._service.simulation.things.things)
+        self._flows[key] = Moment(*mount.to_map(*mount.pose), self._layer.things)
         return self._service.flows.get(key)
 
 

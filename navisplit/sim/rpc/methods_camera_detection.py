@@ -6,20 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from navisplit.frames import rotation_matrix, swap_quaternion
+from navisplit.frames import rotation_matrix
 from navisplit.sim.detection import Candidate, Detection, DetectionFilter, detect
 from navisplit.sim.geodesy import geo_of
+from navisplit.sim.moving import MovingLayer
 from navisplit.sim.rpc import structs
 from navisplit.sim.rpc.mounts import Mount, find_mount
 from navisplit.sim.rpc.service import Service
 from navisplit.sim.rpc.structs import Struct
 from navisplit.sim.rpc.table import rpc
+from navisplit.sim.simulation import Simulation
 
 _WHICH = "camera_name:str image_type:int"
 _WHOSE = "vehicle_name:str external:bool?"
-BODY_M = np.array([[x, y, z] for x in (-0.25, 0.25) for y in (-0.25, 0.25) for z in (-0.08, 0.08)])
-"""Corners of another drone, FLU."""
-_NO_FACES = np.empty((0, 3), np.int32)
 
 
 def _filter(service: Service, mount: Mount, kind: int) -> DetectionFilter:
@@ -53,27 +52,23 @@ def detections(service: Service, name: str, kind: int, vehicle: str, external: b
     wanted = _filter(service, mount, kind)
     if not wanted.names:
         return []
-    candidates = (c for c in _candidates(service, mount) if wanted.matches(c.name))
-    return [_struct(service, d) for d in detect(mount.view(kind), wanted, candidates, service.simulation.probe)]
-
-
-def _candidates(service: Service, mount: Mount) -> Iterator[Candidate]:
     simulation = service.simulation
-    hidden = simulation.things.hidden
+    layer = simulation.snapshot(without=mount.owner or None)
+    candidates = (c for c in _candidates(simulation, layer) if wanted.matches(c.name))
+    found = detect(mount.view(kind), wanted, candidates, simulation.probe_of(mount.owner))
+    return [_struct(service, d) for d in found]
+
+
+def _candidates(simulation: Simulation, layer: MovingLayer) -> Iterator[Candidate]:
+    """What is baked and still there, then what moved, drones too."""
     for number, item in enumerate(simulation.scene.objects):
-        if item.name not in hidden:
+        if item.name not in layer.hidden:
             place, turn = np.array(item.position), np.array(item.orientation)
             yield Candidate(item.name, number, place, turn, np.asarray(item.vertices, np.float64), item.faces)
-    for number, thing in enumerate(simulation.things.things, len(simulation.scene.objects)):
+    for number, thing in enumerate(layer.things, len(simulation.scene.objects)):
         place, turn = np.array(thing.position), np.array(thing.orientation)
         own = np.asarray(thing.shape.vertices, np.float64) * thing.scale
         yield Candidate(thing.name, number, place, turn, own @ rotation_matrix(turn).T + place, thing.shape.faces)
-    for drone in simulation.vehicles:
-        if drone.name != mount.owner:
-            turn = swap_quaternion(drone.pilot.orientation)
-            yield Candidate(
-                drone.name, -1, drone.position, turn, BODY_M @ rotation_matrix(turn).T + drone.position, _NO_FACES
-            )
 
 
 def _struct(service: Service, detection: Detection) -> Struct:
