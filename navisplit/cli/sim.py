@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from navisplit.sim.daylight import TimeOfDay
     from navisplit.sim.rpc.server import Server
     from navisplit.sim.settings import Settings
     from navisplit.sim.simulation import Simulation
     from navisplit.sim.view.live import LiveView
+    from navisplit.sim.weather import Weather
 
 HOST = "127.0.0.1"
 STATUS_PERIOD_S = 1.0
@@ -32,6 +34,8 @@ def sim(
     settings: Annotated[str | None, typer.Option(help="AirSim's settings.json: a path, or JSON text.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port, 0 for a free one. [default: 41451]")] = None,
     headless: Annotated[bool, typer.Option(help="No status line on the terminal.")] = False,
+    weather: Annotated[str, typer.Option(help="Weather from the start, each 0..1: rain=0.5,fog=0.2.")] = "",
+    time_of_day: Annotated[str, typer.Option(help="Date and time of the sun: 2026-06-21T18:30.")] = "",
     view: Annotated[bool, typer.Option(help="Show the world live on a page for a browser.")] = False,
     view_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of that page, 0 for a free one.")] = 8080,
     compatibility: Annotated[
@@ -49,7 +53,8 @@ def sim(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server takes over both signals
     try:
         with _open_view(view_port) if view else contextlib.nullcontext() as page:
-            _serve(world, settings, port, status=not headless and sys.stdout.isatty(), view=page)
+            status = not headless and sys.stdout.isatty()
+            _serve(world, settings, port, weather, time_of_day, status=status, view=page)
     except KeyboardInterrupt:
         pass
     _say("stopped")
@@ -76,7 +81,14 @@ def _open_view(port: int) -> LiveView:
 
 
 def _serve(
-    world: str, settings_argument: str | None, port: int | None, *, status: bool, view: LiveView | None = None
+    world: str,
+    settings_argument: str | None,
+    port: int | None,
+    weather: str,
+    time_of_day: str,
+    *,
+    status: bool,
+    view: LiveView | None = None,
 ) -> None:
     import asyncio
 
@@ -86,9 +98,14 @@ def _serve(
     settings = load_settings(settings_argument, (Path.cwd(), Path.home() / "Documents" / "AirSim"))
     for warning in settings.warnings:
         _say(f"settings: {warning}")
+    air, sun = _conditions(weather, time_of_day, settings)
     started = time.monotonic()
     with listen(HOST, settings.port if port is None else port) as listener:
         simulation = _prepare(world, settings)
+        if air is not None:
+            simulation.atmosphere.set_weather(air)
+        if sun is not None:
+            simulation.atmosphere.set_time_of_day(sun, simulation.clock_ns)
         took_s = time.monotonic() - started
 
         def ready(server: Server) -> None:
@@ -109,6 +126,17 @@ def _serve(
         asyncio.run(run())
 
 
+def _conditions(weather: str, date: str, settings: Settings) -> tuple[Weather | None, TimeOfDay | None]:
+    """What --weather and --time-of-day say. Raises UsageError before anything is built."""
+    from navisplit.sim.daylight import TimeOfDay, read_date
+    from navisplit.sim.weather import parse_weather
+
+    return (
+        parse_weather(weather) if weather else None,
+        TimeOfDay(read_date(date, settings.origin)) if date else None,
+    )
+
+
 def _prepare(world: str, settings: Settings) -> Simulation:
     """Build the world and run everything once, so that nothing is compiled in flight."""
     from navisplit.sim.worlds import load_scene
@@ -116,6 +144,7 @@ def _prepare(world: str, settings: Settings) -> Simulation:
     _say(f"building world {world} ...")
     scene = load_scene(world)
     _say("preparing flight and camera (the first start on a machine compiles them, about a minute) ...")
+    from navisplit.sim.pictures import rehearse
     from navisplit.sim.renderer import RayCaster
     from navisplit.sim.simulation import Simulation
 
@@ -125,6 +154,7 @@ def _prepare(world: str, settings: Settings) -> Simulation:
     rehearsal.vehicle().takeoff()
     rehearsal.advance(0.5)
     rehearsal.capture()
+    rehearse(renderer)
     took_s = time.monotonic() - started
     if took_s > WORTH_TELLING_S:
         _say(f"prepared in {took_s:.0f} s; the next start is faster")

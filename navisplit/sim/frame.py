@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,16 @@ from navisplit.sim.kernel import Bytes, Floats, Ints, inlined, kernel
 from navisplit.sim.scene import SKY_DEPTH_M
 from navisplit.sim.shading import World, shade_from_things, shade_packet, shade_things
 from navisplit.sim.surface import Surface
-from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_STACK, PACKET_WIDTH, aim_packet, trace_packet
+from navisplit.sim.trace import (
+    FAR,
+    LANES,
+    PACKET_HEIGHT,
+    PACKET_STACK,
+    PACKET_WIDTH,
+    aim_packet,
+    pixel_size,
+    trace_packet,
+)
 
 f32 = np.float32
 _ZERO, _ONE = f32(0.0), f32(1.0)
@@ -51,7 +59,7 @@ def render_frame(world: World, moving: Moving, camera: Floats, rgb: Bytes, depth
     height, width = depth.shape
     origin, things, baked = camera[0], moving.things, moving.labels.shape[0]
     any_things = things.frames.shape[0] > 0
-    pixel = math.sqrt(camera[2, 0] ** 2 + camera[2, 1] ** 2 + camera[2, 2] ** 2)
+    pixel = pixel_size(camera)
     directions, work, points = (
         np.empty((3, LANES), np.float32),
         np.empty((4, LANES), np.float32),

@@ -6,19 +6,20 @@ Search order as AirSim's: the ``--settings`` argument (a path or JSON text), the
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from navisplit.errors import ConfigError
-from navisplit.frames import Vector, quaternion_from_euler
-from navisplit.sim.cameras import ALIASES, Camera, Capture, default_cameras
+from navisplit.frames import Vector
+from navisplit.sim.camera_settings import read_camera, read_cameras
+from navisplit.sim.cameras import Camera, default_cameras
+from navisplit.sim.daylight import TimeOfDay, read_time_of_day
 from navisplit.sim.geodesy import GeoPoint
-from navisplit.sim.recording import RecordingSettings
+from navisplit.sim.recording import RecordingSettings, read_recording
+from navisplit.sim.settings_reader import Reader
 
 DEFAULT_PORT = 41451
 DEFAULT_VEHICLE = "SimpleFlight"
@@ -33,16 +34,8 @@ KNOWN_KEYS = {
         "ViewMode",
         "OriginGeopoint",
     ),
-    *(
-        "Wind",
-        "CameraDefaults",
-        "Vehicles",
-        "SeeDocsAt",
-        "LogMessagesVisible",
-        "RpcEnabled",
-        "PhysicsEngineName",
-        "Recording",
-    ),
+    *("ExternalCameras", "TimeOfDay", "SegmentationSettings", "Recording", "PhysicsEngineName"),
+    *("Wind", "CameraDefaults", "Vehicles", "SeeDocsAt", "LogMessagesVisible", "RpcEnabled"),
 }
 
 
@@ -71,6 +64,9 @@ class Settings:
     vehicles: Mapping[str, VehicleSettings] = field(default_factory=lambda: {DEFAULT_VEHICLE: VehicleSettings()})
     template: VehicleSettings = field(default_factory=VehicleSettings)  # of a vehicle that a script adds
     recording: RecordingSettings = field(default_factory=RecordingSettings)
+    external_cameras: Mapping[str, Camera] = field(default_factory=dict)  # NED from the player start
+    time_of_day: TimeOfDay | None = None
+    palette: Path | None = None  # a user's copy of AirSim's seg_rgbs.txt
     warnings: tuple[str, ...] = ()
 
 
@@ -95,7 +91,7 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
         raise ConfigError(f"{source} is not JSON: {error}. Correct the file.") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{source}: expected a JSON object, got {type(values).__name__}.")
-    reader = _Reader(values, source)
+    reader = Reader(values, source)
     mode = reader.text("SimMode", "Multirotor")
     if mode not in ("", "Multirotor"):
         raise ConfigError(f"{source}: SimMode '{mode}' is not simulated here; only Multirotor is.")
@@ -103,83 +99,29 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
     clock_speed = reader.number("ClockSpeed", 1.0)
     if not 0 < clock_speed <= 1000:
         raise ConfigError(f"{source}: ClockSpeed must be more than 0 and at most 1000, got {clock_speed}.")
+    place = GeoPoint(
+        origin.number("Latitude", 47.641468),
+        origin.number("Longitude", -122.140165),
+        origin.number("Altitude", 122.0),
+    )
+    colours = reader.inside("SegmentationSettings").text("PaletteFile", "")
     return Settings(
         text=text,
         port=int(reader.number("ApiServerPort", DEFAULT_PORT)),
         clock_speed=clock_speed,
-        origin=GeoPoint(
-            origin.number("Latitude", 47.641468),
-            origin.number("Longitude", -122.140165),
-            origin.number("Altitude", 122.0),
-        ),
+        origin=place,
         wind=np.array([wind.number(axis, 0.0) for axis in "XYZ"]),
         vehicles=_vehicles(reader),
-        recording=_recording(reader.inside("Recording")),
+        recording=read_recording(reader.inside("Recording")),
         template=VehicleSettings(cameras=_default_cameras(reader)),
+        external_cameras=read_cameras({}, reader.inside("ExternalCameras")),
+        time_of_day=read_time_of_day(reader.inside("TimeOfDay"), place),
+        palette=Path(colours).expanduser() if colours else None,
         warnings=tuple(f"{source}: '{key}' has no effect here." for key in values if key not in KNOWN_KEYS),
     )
 
 
-class _Reader:
-    """Typed access to one JSON object, with errors that name file and key."""
-
-    def __init__(self, values: Mapping[str, Any], source: str) -> None:
-        self.values, self.source = values, source
-
-    def number(self, key: str, default: float) -> float:
-        value = self.values.get(key, default)
-        if isinstance(value, str) and value.lower() == "nan":  # AirSim's way to say "leave the default"
-            return default
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ConfigError(f"{self.source}: {key} must be a number, got {value!r}.")
-        return float(value) if math.isfinite(value) else default
-
-    def text(self, key: str, default: str) -> str:
-        value = self.values.get(key, default)
-        if not isinstance(value, str):
-            raise ConfigError(f"{self.source}: {key} must be a string, got {value!r}.")
-        return value
-
-    def flag(self, key: str, default: bool) -> bool:
-        value = self.values.get(key, default)
-        if not isinstance(value, bool):
-            raise ConfigError(f"{self.source}: {key} must be true or false, got {value!r}.")
-        return value
-
-    def each(self, key: str) -> list[_Reader]:
-        """A list of objects."""
-        values = self.values.get(key, [])
-        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-            raise ConfigError(f"{self.source}: {key} must be a list of objects, got {values!r}.")
-        return [_Reader(value, f"{self.source}: {key}") for value in values]
-
-    def inside(self, key: str) -> _Reader:
-        value = self.values.get(key, {})
-        if not isinstance(value, dict):
-            raise ConfigError(f"{self.source}: {key} must be an object, got {value!r}.")
-        return _Reader(value, f"{self.source}: {key}")
-
-
-def _recording(entry: _Reader) -> RecordingSettings:
-    shots: dict[str, list[dict[str, Any]]] = {}
-    for shot in entry.each("Cameras"):
-        request = {
-            "camera_name": shot.text("CameraName", ""),
-            "image_type": int(shot.number("ImageType", 0)),
-            "pixels_as_float": shot.flag("PixelsAsFloat", False),
-            "compress": shot.flag("Compress", True),
-        }
-        shots.setdefault(shot.text("VehicleName", ""), []).append(request)
-    return RecordingSettings(
-        interval_s=max(0.0, entry.number("RecordInterval", 0.05)),
-        on_move=entry.flag("RecordOnMove", False),
-        folder=entry.text("Folder", ""),
-        enabled=entry.flag("Enabled", False),
-        shots={name: tuple(of) for name, of in shots.items()} if "Cameras" in entry.values else None,
-    )
-
-
-def _vehicles(reader: _Reader) -> dict[str, VehicleSettings]:
+def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
     defaults = _default_cameras(reader)
     vehicles = reader.inside("Vehicles")
     found: dict[str, VehicleSettings] = {}
@@ -191,39 +133,10 @@ def _vehicles(reader: _Reader) -> dict[str, VehicleSettings]:
         if entry.values.get("AutoCreate", True):
             position = np.array([entry.number(axis, 0.0) for axis in "XYZ"])
             found[name] = VehicleSettings(
-                position, entry.number("Yaw", 0.0), _cameras(defaults, entry.inside("Cameras"))
+                position, entry.number("Yaw", 0.0), read_cameras(defaults, entry.inside("Cameras"))
             )
     return found or {DEFAULT_VEHICLE: VehicleSettings(cameras=defaults)}
 
 
-def _default_cameras(reader: _Reader) -> dict[str, Camera]:
-    return {name: _camera(camera, reader.inside("CameraDefaults")) for name, camera in default_cameras().items()}
-
-
-def _cameras(defaults: Mapping[str, Camera], entries: _Reader) -> dict[str, Camera]:
-    cameras = dict(defaults)
-    for key in entries.values:
-        name = ALIASES.get(key, key)
-        cameras[name] = _camera(cameras.get(name, Camera(name, (0.0, 0.0, 0.0))), entries.inside(key))
-    return cameras
-
-
-def _camera(camera: Camera, entry: _Reader) -> Camera:
-    x, y, z = (entry.number(axis, value) for axis, value in zip("XYZ", camera.position, strict=True))
-    orientation = camera.orientation
-    if any(angle in entry.values for angle in ("Pitch", "Roll", "Yaw")):
-        roll, pitch, yaw = (math.radians(entry.number(angle, 0.0)) for angle in ("Roll", "Pitch", "Yaw"))
-        qx, qy, qz, qw = quaternion_from_euler(roll, pitch, yaw).tolist()
-        orientation = (qx, qy, qz, qw)
-    captures = dict(camera.captures)
-    entries = entry.values.get("CaptureSettings", [])
-    for values in entries if isinstance(entries, list) else []:
-        capture = _Reader(values, f"{entry.source}: CaptureSettings")
-        kind = int(capture.number("ImageType", 0))
-        old = camera.capture(kind)
-        width, height = capture.number("Width", old.width), capture.number("Height", old.height)
-        fov = capture.number("FOV_Degrees", old.fov_deg)
-        if not (1 <= width <= 8192 and 1 <= height <= 8192 and 0 < fov < 179):
-            raise ConfigError(f"{capture.source}: expected 1..8192 pixels and 0..179 degrees, got {values!r}.")
-        captures[kind] = Capture(int(width), int(height), fov)
-    return replace(camera, position=(x, y, z), orientation=orientation, captures=captures)
+def _default_cameras(reader: Reader) -> dict[str, Camera]:
+    return {name: read_camera(camera, reader.inside("CameraDefaults")) for name, camera in default_cameras().items()}

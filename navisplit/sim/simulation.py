@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from navisplit.errors import SimulatorError, UsageError, nearest_name
 from navisplit.frames import Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim import quadrotor
+from navisplit.sim.atmosphere import Atmosphere, Conditions
 from navisplit.sim.contact import SceneProbe
 from navisplit.sim.markers import Markers
 from navisplit.sim.moving import Layers, LiveProbe, MovingLayer
@@ -52,6 +54,7 @@ class Simulation:
         self.clock_ns = start_ns
         self.things = Things(scene)
         self.markers = Markers()
+        self.external_cameras = dict(self.settings.external_cameras)  # by name; poses are NED from the player start
         self._survey(probe)
         self.wind = np.asarray(self.settings.wind, np.float64)
         self.vehicle_ids: dict[str, int] = {}  # segmentation ids of vehicles, where a script has set them
@@ -59,7 +62,10 @@ class Simulation:
         self._vehicles = {name: self._build(name) for name in self._setups}
 
     def _survey(self, probe: SceneProbe | None) -> None:
-        """Make what is asked about the scene and its things."""
+        """Make what belongs to the scene: its light and air, and what is asked about it and its things."""
+        self.atmosphere = Atmosphere(self.scene.light, self.settings.origin)
+        if self.settings.time_of_day is not None:
+            self.atmosphere.set_time_of_day(self.settings.time_of_day, self.clock_ns)
         self._layers = Layers(self.scene)
         self._layer = (0, self._layers.empty)  # revision of the things, and those things
         self._names = [thing.name for thing in self.scene.objects]  # then the layer's things, as its numbers count
@@ -161,7 +167,8 @@ class Simulation:
 
     def _motion(self, number: int, point: Vector) -> Vector:
         """Velocity (3,) m/s of a point of an object by its number, ENU."""
-        return self.things.motion(self._names[number], point) if number >= len(self.scene.objects) else np.zeros(3)
+        moving = len(self.scene.objects) <= number < len(self._names)
+        return self.things.motion(self._names[number], point) if moving else np.zeros(3)
 
     def snapshot(self, without: str | None = None) -> MovingLayer:
         """All that moved or moves, vehicles too, as it is now: for a picture that is drawn later, in any thread.
@@ -204,12 +211,20 @@ class Simulation:
         for vehicle in self._vehicles.values():
             vehicle.reset()
 
+    def conditions(self) -> Conditions:
+        """Light and weather now."""
+        return self.atmosphere.conditions(self.clock_ns, self._start_ns, self.seed)
+
     def capture(self, camera: str = "0", vehicle: str = "") -> Frame:
-        """Picture, depth and segmentation of a camera now. Raises SimulatorError without a renderer."""
+        """Picture in this weather, depth and segmentation of a camera now. Raises SimulatorError without a renderer."""
         if self.renderer is None:
             raise SimulatorError("This simulation has no renderer: give Simulation(scene, renderer=RayCaster(scene)).")
+        from navisplit.sim.pictures import Film
+
         drone = self.vehicle(vehicle)
-        return self.renderer.render(drone.camera_view(camera), self.snapshot(without=drone.name))
+        layer = self.snapshot(without=drone.name)
+        film = Film(self.renderer, drone.camera_view(camera), self.conditions(), layer=layer)
+        return replace(film.frame, rgb=film.scene)
 
 
 def _query(scene: Scene, renderer: RayCaster | None) -> SceneProbe:

@@ -39,6 +39,9 @@ class Painter:
         self.views.append(view)
         return PaintedFrame(view)
 
+    def depth_batch(self, views, layer=None):
+        return np.stack([self.render(view).depth for view in views])
+
 
 def box(name, low, high, segmentation_id):
     corners = np.array([low, high], np.float32)

@@ -19,6 +19,7 @@ Of them {{full}} are full, {{differs}} differ in something that a script might n
 * **differs**: does it, but not quite as AirSim; the last column says in what.
 * **neutral**: only Unreal can do it. The call is accepted, its answer is AirSim's for "nothing there" or "not done", and the operator is told once.
 
+Every vehicle's commands are taken in the order in which they arrive, and the newest wins; AirSim can lose that race when they come without a pause. Queries are never held up by a command, nor by a picture.
 Cosys-AirSim's client is understood too: arguments in [brackets] may be left out, those with a + may be added. Pictures are BGR, as AirSim's.
 A call of a method that is not listed, or with another number of arguments, is refused with rpclib's text.
 """  # noqa: E501

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,11 @@ from numpy.typing import NDArray
 from navisplit.errors import SimulatorError
 from navisplit.frames import Quaternion, Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim.commands import Routine, Task
+from navisplit.sim.detection import DetectionFilter
+from navisplit.sim.development import Meter
+from navisplit.sim.flow import Moment
 from navisplit.sim.geodesy import GeoPoint, geo_of
+from navisplit.sim.rpc.images import segmentation_palette
 from navisplit.sim.rpc.pacing import Pacer
 from navisplit.sim.rpc.recorder import Recorder
 from navisplit.sim.rpc.table import HandlerError
@@ -26,6 +31,9 @@ from navisplit.sim.vehicle import CollisionState, Vehicle
 MAX_DISTANCE_M = 1e6  # of a vehicle from its start, of an object from the map's origin
 MAX_SPEED, MAX_RATE, MAX_ACCELERATION = 500.0, 500.0, 1e5  # m/s, rad/s, m/s^2: beyond them 3 ms steps are too long
 MAX_NAME, MAX_VEHICLES = 200, 256
+
+CameraType = tuple[str, str, int]
+"""Vehicle (empty for an external camera), camera, image type."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,12 @@ class Service:
     notify: Callable[[str], None]
     background: Callable[[Callable[[], None], Callable[[Exception | None], None]], None] = _at_once
     """Does ``work()`` away from the clock, then ``done(error)`` between two of its steps; a server replaces it."""
+    palette: NDArray[np.uint8] = field(default_factory=segmentation_palette)  # (256, 3) RGB of segmentation ids
+    flows: dict[CameraType, Moment] = field(default_factory=dict)  # the last optical flow picture
+    meters: defaultdict[CameraType, Meter] = field(default_factory=lambda: defaultdict(Meter))
+    detection_filters: defaultdict[CameraType, DetectionFilter] = field(
+        default_factory=lambda: defaultdict(DetectionFilter)
+    )
     _seen_ns: dict[str, int] = field(default_factory=dict)  # stamp of the newest contact that a client has read
     _noticed: set[str] = field(default_factory=set)
 
@@ -113,7 +127,8 @@ class Service:
 
         def enter(built: tuple[Scene, Any]) -> bool:
             self.simulation.enter(*built)
-            self._seen_ns.clear()
+            for memory in (self._seen_ns, self.flows, self.meters):
+                memory.clear()
             self.notify(f"world {self.simulation.scene.name}")
             return True
 
