@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from navisplit.sim.view.live import LiveView
     from navisplit.sim.weather import Weather
 
-HOST = "127.0.0.1"
+LOOPBACK = ("127.0.0.1", "localhost")
 STATUS_PERIOD_S = 1.0
 WORTH_TELLING_S = 5.0  # a preparation longer than this was mostly compiling
 
@@ -99,8 +99,10 @@ def _serve(
     for warning in settings.warnings:
         _say(f"settings: {warning}")
     air, sun = _conditions(weather, time_of_day, settings)
+    if settings.host not in LOOPBACK:
+        _say(f"settings: on LocalHostIp {settings.host} whoever reaches the port can fly, and have files written here.")
     started = time.monotonic()
-    with listen(HOST, settings.port if port is None else port) as listener:
+    with listen(settings.host, settings.port if port is None else port) as listener:
         simulation = _prepare(world, settings)
         if air is not None:
             simulation.atmosphere.set_weather(air)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,22 +22,24 @@ from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.recording import RecordingSettings, read_recording
 from navisplit.sim.settings_reader import Reader
 
-DEFAULT_PORT = 41451
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 41451
 DEFAULT_VEHICLE = "SimpleFlight"
-KNOWN_KEYS = {
-    *(
-        "SettingsVersion",
-        "SimMode",
-        "ClockSpeed",
-        "ClockType",
-        "LocalHostIp",
-        "ApiServerPort",
-        "ViewMode",
-        "OriginGeopoint",
-    ),
-    *("ExternalCameras", "TimeOfDay", "SegmentationSettings", "Recording", "PhysicsEngineName"),
-    *("Wind", "CameraDefaults", "Vehicles", "SeeDocsAt", "LogMessagesVisible", "RpcEnabled"),
+ANY = object()
+WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("SettingsVersion", "SeeDocsAt", "ViewMode", "LogMessagesVisible", "SubWindows"), (ANY,)),
+    **dict.fromkeys(("EngineSound", "SpeedUnitFactor", "SpeedUnitLabel", "IsFpvVehicle"), (ANY,)),
+    "RpcEnabled": (True,),
+    "ShowLosDebugLines": (False,),
+    "PhysicsEngineName": ("", "FastPhysicsEngine"),
+    "ClockType": ("", "SteppableClock", "ScalableClock"),
+    "DefaultVehicleState": ("", "Armed"),
+    "PawnPath": ("", "DefaultQuadrotor"),
+    "EnableCollisionPassthrogh": (False,),
+    "EnableCollisions": (True,),
+    "AllowAPIAlways": (True,),
+    "EnableTrace": (False,),
 }
+"""Keys that are not read, and the values for which that makes no difference; another value is named in a warning."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Settings:
     """What a simulation and its server take from ``settings.json``."""
 
     text: str = "{}"  # as getSettingsString returns it
+    host: str = DEFAULT_HOST  # address on which to listen
     port: int = DEFAULT_PORT
     clock_speed: float = 1.0
     origin: GeoPoint = field(default_factory=lambda: GeoPoint(47.641468, -122.140165, 122.0))
@@ -105,8 +109,9 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
         origin.number("Altitude", 122.0),
     )
     colours = reader.inside("SegmentationSettings").text("PaletteFile", "")
-    return Settings(
+    settings = Settings(
         text=text,
+        host=reader.text("LocalHostIp", DEFAULT_HOST) or DEFAULT_HOST,
         port=int(reader.number("ApiServerPort", DEFAULT_PORT)),
         clock_speed=clock_speed,
         origin=place,
@@ -117,8 +122,18 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
         external_cameras=read_cameras({}, reader.inside("ExternalCameras")),
         time_of_day=read_time_of_day(reader.inside("TimeOfDay"), place),
         palette=Path(colours).expanduser() if colours else None,
-        warnings=tuple(f"{source}: '{key}' has no effect here." for key in values if key not in KNOWN_KEYS),
     )
+    return replace(settings, warnings=_warnings(reader))
+
+
+def _warnings(reader: Reader) -> tuple[str, ...]:
+    """What somebody wrote and nobody reads."""
+    lines = []
+    for path, value in reader.unread().items():
+        harmless = WITHOUT_EFFECT.get(path.split(".")[-1], ())
+        if ANY not in harmless and value not in harmless:
+            lines.append(f"{reader.source}: '{path}' has no effect here.")
+    return tuple(lines)
 
 
 def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
@@ -130,7 +145,7 @@ def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
         kind = entry.text("VehicleType", DEFAULT_VEHICLE)
         if kind.lower() != DEFAULT_VEHICLE.lower():
             raise ConfigError(f"{entry.source}: VehicleType '{kind}' is not simulated here; only {DEFAULT_VEHICLE} is.")
-        if entry.values.get("AutoCreate", True):
+        if entry.flag("AutoCreate", True):
             position = np.array([entry.number(axis, 0.0) for axis in "XYZ"])
             found[name] = VehicleSettings(
                 position, entry.number("Yaw", 0.0), read_cameras(defaults, entry.inside("Cameras"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from types import ModuleType
 
 from navisplit.sim.rpc.methods import METHOD_MODULES
+from navisplit.sim.rpc.settings_page import settings_section
 from navisplit.sim.rpc.table import METHODS, Method, Status
 
 PATH = "docs/airsim_compatibility.md"
 HEAD = f"""# Compatibility with AirSim
 
-Written by `navisplit sim --compatibility > {PATH}` from the table by which the server answers; a test fails when it is stale.
+Written by `navisplit sim --compatibility > {PATH}` from the table by which the server answers and the reader of settings.json; a test fails when it is stale.
 
 `navisplit sim` speaks AirSim 1.8.1's msgpack-RPC: all {{total}} methods of a multirotor server, with its argument counts, types and error texts.
 Of them {{full}} are full, {{differs}} differ in something that a script might notice, and {{neutral}} are neutral.
@@ -30,6 +31,7 @@ def compatibility_page() -> str:
     counts = {status.value: sum(method.status is status for method in METHODS.values()) for status in Status}
     parts = [HEAD.format(total=len(METHODS), **counts)]
     parts += [_section(module) for module in METHOD_MODULES]
+    parts.append(settings_section())
     return "\n".join(part for part in parts if part)
 
 
