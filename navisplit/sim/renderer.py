@@ -16,6 +16,7 @@ from navisplit.errors import UsageError
 from navisplit.frames import Intrinsics, Quaternion, Vector, rotation_matrix
 from navisplit.sim import airframe
 from navisplit.sim.atlas import pack_atlas
+from navisplit.sim.baked import WORTH_TRIANGLES
 from navisplit.sim.depth import trace_depth
 from navisplit.sim.frame import render_frame, srgb_curve
 from navisplit.sim.kernel import Floats
@@ -74,21 +75,25 @@ class RayCaster:
         self.query = query if query is not None else SceneQuery(scene)
         self._shadow_resolution = shadow_resolution
         self._seed = zlib.crc32(scene.name.encode())
-        self._atlas = pack_atlas((*scene.materials, *airframe.MATERIALS))
+        self._atlas = pack_atlas((*scene.materials, *airframe.MATERIALS), scene.triangle_count >= WORTH_TRIANGLES)
         self._surface = build_surface(scene, self.query, ao)
         self._variation = bake_variation(self._seed)
         self._curve = srgb_curve()
         self._shadow: tuple[tuple[float, ...], ShadowMap] | None = None
         self._still = Layers(scene).empty
         self._lock = threading.Lock()
-        self.set_light(scene.light)
+        self._light(scene.light, cached=scene.triangle_count >= WORTH_TRIANGLES)
 
     def set_light(self, light: Light) -> None:
         """Light the scene anew: sky and shadow map (about 0.2 s)."""
+        self._light(light, cached=False)
+
+    def _light(self, light: Light, cached: bool) -> None:
         sky = bake_sky(light, ground_colour(self._surface, self.query, self._atlas), self._seed)
         sun = sun_vector(light)
         if self._shadow is None or self._shadow[0] != tuple(sun):  # clouds and fog move no shadow
-            self._shadow = (tuple(sun), bake_shadow(self.query.bvh.triangles, sun, self._shadow_resolution))
+            shadow = bake_shadow(self.query.bvh.triangles, sun, self._shadow_resolution, cached)
+            self._shadow = (tuple(sun), shadow)
         shadow = self._shadow[1]
         with self._lock:
             self.light = light
