@@ -124,6 +124,13 @@ class Simulation:
         """The scene's, and behind them those of the vehicles' bodies: what the things' numbers count."""
         return self._layers.materials
 
+    def add_material(self, material: Material) -> int:
+        """A look that things can have from now on; its number."""
+        if self.renderer is not None:
+            self.renderer.add_material(material)
+        self._layers.materials += (material,)
+        return len(self._layers.materials) - 1
+
     def vehicle(self, name: str = "") -> Vehicle:
         """By name; the empty name is the first one. Raises SimulatorError."""
         if name == "":
