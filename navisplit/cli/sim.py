@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from navisplit.sim.rpc.server import Server
     from navisplit.sim.settings import Settings
     from navisplit.sim.simulation import Simulation
+    from navisplit.sim.view.live import LiveView
     from navisplit.sim.weather import Weather
 
 HOST = "127.0.0.1"
@@ -34,13 +36,25 @@ def sim(
     headless: Annotated[bool, typer.Option(help="No status line on the terminal.")] = False,
     weather: Annotated[str, typer.Option(help="Weather from the start, each 0..1: rain=0.5,fog=0.2.")] = "",
     time_of_day: Annotated[str, typer.Option(help="Date and time of the sun: 2026-06-21T18:30.")] = "",
+    view: Annotated[bool, typer.Option(help="Show the world live on a page for a browser.")] = False,
+    view_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of that page, 0 for a free one.")] = 8080,
+    compatibility: Annotated[
+        bool, typer.Option(help="Print how each of AirSim's methods is answered, and end.")
+    ] = False,
 ) -> None:
     """Simulate a quadrotor and its cameras, and answer AirSim's API until Ctrl-C or SIGTERM."""
+    if compatibility:
+        from navisplit.sim.rpc.compatibility import compatibility_page
+
+        print(compatibility_page(), end="")
+        return
     import signal
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server takes over both signals
     try:
-        _serve(world, settings, port, weather, time_of_day, status=not headless and sys.stdout.isatty())
+        sky = (weather, time_of_day)
+        with _open_view(view_port) if view else contextlib.nullcontext() as page:
+            _serve(world, settings, port, sky, status=not headless and sys.stdout.isatty(), view=page)
     except KeyboardInterrupt:
         pass
     _say("stopped")
@@ -57,8 +71,23 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
+def _open_view(port: int) -> LiveView:
+    """Before the world is built: a busy port is told at once, and the page can wait in the browser."""
+    from navisplit.sim.view.live import LiveView
+
+    view = LiveView(port)
+    _say(f"view on {view.url}")
+    return view
+
+
 def _serve(
-    world: str, settings_argument: str | None, port: int | None, weather: str, time_of_day: str, *, status: bool
+    world: str,
+    settings_argument: str | None,
+    port: int | None,
+    sky: tuple[str, str] = ("", ""),
+    *,
+    status: bool,
+    view: LiveView | None = None,
 ) -> None:
     import asyncio
 
@@ -68,7 +97,7 @@ def _serve(
     settings = load_settings(settings_argument, (Path.cwd(), Path.home() / "Documents" / "AirSim"))
     for warning in settings.warnings:
         _say(f"settings: {warning}")
-    air, sun = _conditions(weather, time_of_day, settings)
+    air, sun = _conditions(*sky, settings)
     started = time.monotonic()
     with listen(HOST, settings.port if port is None else port) as listener:
         simulation = _prepare(world, settings)
@@ -86,10 +115,12 @@ def _serve(
 
         async def run() -> None:
             server = Server(simulation, listener, clock_speed=settings.clock_speed, notify=_say)
-            showing = asyncio.create_task(_show_status(server)) if status else None
+            showing = [asyncio.create_task(_show_status(server))] if status else []
+            if view is not None:
+                showing.append(asyncio.create_task(view.show(server)))
             await server.run(ready)
-            if showing is not None:
-                showing.cancel()
+            for task in showing:
+                task.cancel()
 
         asyncio.run(run())
 

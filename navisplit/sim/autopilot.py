@@ -27,6 +27,23 @@ class Kinematics:
     angular_acceleration: Vector  # (3,) rad/s^2, body
 
 
+@dataclass(frozen=True)
+class RemoteControl:
+    """AirSim's RCData: what moveByRC sends in the place of a radio."""
+
+    stamp_ns: int = 0
+    pitch: float = 0.0  # -1..1, forward positive
+    roll: float = 0.0  # -1..1, right positive
+    throttle: float = 0.0  # 0..1
+    yaw: float = 0.0  # -1..1, clockwise positive
+    left_z: float = 0.0
+    right_z: float = 0.0
+    switches: int = 0
+    vendor_id: str = ""
+    is_initialized: bool = False
+    is_valid: bool = False
+
+
 class Autopilot:
     """Body, rotors and SimpleFlight-like controller of one quadrotor."""
 
@@ -37,6 +54,8 @@ class Autopilot:
         self.air = np.zeros(quadrotor.AIR_SIZE)
         self.air[quadrotor.ALTITUDE_AT] = altitude_m
         self._start_yaw = yaw_ned
+        self.armed = True
+        self.remote = RemoteControl()
         self.body = np.zeros(quadrotor.BODY_SIZE)
         self.rotors = np.zeros((3, 4))
         self.pilot = np.zeros(quadrotor.PILOT_SIZE)
@@ -55,10 +74,19 @@ class Autopilot:
         self.pilot[:] = 0.0
         self._memory[:] = 0.0
         self._last_mode[:] = 0
-        self._idle()
+        self.armed, self.remote = True, RemoteControl()
+        self._follow_remote()
 
-    def _idle(self) -> None:
-        self._goal[:] = 0.0
+    def _follow_remote(self) -> None:
+        """Levelling sticks, as far as a remote control is there; without one the rotors idle."""
+        rc = self.remote if self.remote.is_valid else RemoteControl()
+        self._goal[:] = (
+            rc.roll * controller.MAX_TILT,
+            -rc.pitch * controller.MAX_TILT,
+            rc.yaw * controller.MAX_RATE,
+            0.0,
+        )
+        self._goal[controller.THROTTLE] = rc.throttle
         self._mode[:] = controller.IDLE_MODES
 
     # Views of the state -------------------------------------------------------------------------------------------
@@ -110,20 +138,29 @@ class Autopilot:
         return bool(self.pilot[quadrotor.API_CONTROL] > 0)
 
     def enable_api_control(self, enabled: bool) -> None:
-        """Take or release control; either way the rotors idle until the next set-point once control is released."""
+        """Take or release control; either way the remote control's sticks count until the next set-point."""
         if enabled != self.api_control:
             self.pilot[quadrotor.API_CONTROL] = 1.0 if enabled else 0.0
             self.pilot[quadrotor.SETPOINT_AGE_MS] = self.pilot[quadrotor.TIMED_OUT] = 0.0
-            self._idle()
+            self._follow_remote()
+
+    def steer(self, remote: RemoteControl) -> None:
+        """Sticks of a remote control; they fly the drone only while the API does not."""
+        self.remote = remote
+        if not self.api_control:
+            self._follow_remote()
 
     def arm(self, armed: bool) -> bool:
-        """AirSim's armDisarm: disarming idles the rotors, but a later set-point flies anyway."""
-        if not self.api_control:
+        """AirSim's armDisarm: disarming idles the rotors, but a later set-point flies anyway.
+
+        False without API control, and when what is disarmed is to be disarmed.
+        """
+        if not self.api_control or not (armed or self.armed):
             return False
-        if not armed:
-            self._goal[:] = 0.0
+        if armed != self.armed:
+            self._goal[:] = 0.0, 0.0, 0.0, quadrotor.IDLE_SIGNAL
             self._mode[:] = (controller.RATE, controller.RATE, controller.RATE, controller.PASSTHROUGH)
-            self.pilot[quadrotor.TIMED_OUT] = 1.0
+        self.armed = armed
         return True
 
     def set_point(self, modes: Sequence[int], roll: float, pitch: float, yaw: float, throttle: float) -> None:

@@ -108,6 +108,9 @@ class Development:
         rgb = film.scene
         if self.capture.motion_blur > 0 and self.shutter_opened is not None and film.ortho_width_m is None:
             rgb = development.blur(rgb, film.flow(self.shutter_opened))
+        lens = self.camera.lens
+        if lens.manual_focus and film.ortho_width_m is None:
+            rgb = development.defocus(rgb, lens.confusion_px(film.frame.depth, self.capture.width))
         gain = self.meter.gain(rgb, self.capture.exposure, self.clock_ns)
         rgb = self.bent(development.expose(rgb, gain, self.capture.target_gamma), smooth=True)
         return self.noisy(development.add_sensor_noise(rgb, self.camera.sensor, self._rng(0)))

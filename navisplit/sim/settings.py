@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from navisplit.sim.camera_settings import read_camera, read_cameras
 from navisplit.sim.cameras import Camera, default_cameras
 from navisplit.sim.daylight import TimeOfDay, read_time_of_day
 from navisplit.sim.geodesy import GeoPoint
+from navisplit.sim.recording import RecordingSettings
 from navisplit.sim.settings_reader import Reader
 
 DEFAULT_PORT = 41451
@@ -33,7 +35,7 @@ KNOWN_KEYS = {
         "ViewMode",
         "OriginGeopoint",
     ),
-    *("ExternalCameras", "TimeOfDay", "SegmentationSettings"),
+    *("ExternalCameras", "TimeOfDay", "SegmentationSettings", "Recording"),
     *("Wind", "CameraDefaults", "Vehicles", "SeeDocsAt", "LogMessagesVisible", "RpcEnabled", "PhysicsEngineName"),
 }
 
@@ -64,6 +66,8 @@ class Settings:
     external_cameras: Mapping[str, Camera] = field(default_factory=dict)  # NED from the player start
     time_of_day: TimeOfDay | None = None
     palette: Path | None = None  # a user's copy of AirSim's seg_rgbs.txt
+    template: VehicleSettings = field(default_factory=VehicleSettings)  # of a vehicle that a script adds
+    recording: RecordingSettings = field(default_factory=RecordingSettings)
     warnings: tuple[str, ...] = ()
 
 
@@ -112,17 +116,36 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
         external_cameras=read_cameras({}, reader.inside("ExternalCameras")),
         time_of_day=read_time_of_day(reader.inside("TimeOfDay"), place),
         palette=Path(colours).expanduser() if colours else None,
+        recording=_recording(reader.inside("Recording")),
+        template=VehicleSettings(cameras=_default_cameras(reader)),
         warnings=tuple(f"{source}: '{key}' has no effect here." for key in values if key not in KNOWN_KEYS),
     )
 
 
+def _recording(entry: Reader) -> RecordingSettings:
+    shots: dict[str, list[dict[str, Any]]] = {}
+    for shot in entry.each("Cameras"):
+        request = {
+            "camera_name": shot.text("CameraName", ""),
+            "image_type": int(shot.number("ImageType", 0)),
+            "pixels_as_float": shot.flag("PixelsAsFloat", False),
+            "compress": shot.flag("Compress", True),
+        }
+        shots.setdefault(shot.text("VehicleName", ""), []).append(request)
+    return RecordingSettings(
+        interval_s=max(0.0, entry.number("RecordInterval", 0.05)),
+        on_move=entry.flag("RecordOnMove", False),
+        folder=entry.text("Folder", ""),
+        enabled=entry.flag("Enabled", False),
+        shots={name: tuple(of) for name, of in shots.items()} if "Cameras" in entry.values else None,
+    )
+
+
 def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
-    defaults = default_cameras()
-    for camera in list(defaults):
-        defaults[camera] = read_camera(defaults[camera], reader.inside("CameraDefaults"))
+    defaults = _default_cameras(reader)
     vehicles = reader.inside("Vehicles")
     found: dict[str, VehicleSettings] = {}
-    for name in vehicles.values:
+    for name in sorted(vehicles.values):  # AirSim's default vehicle is the first of the alphabet
         entry = vehicles.inside(name)
         kind = entry.text("VehicleType", DEFAULT_VEHICLE)
         if kind.lower() != DEFAULT_VEHICLE.lower():
@@ -133,3 +156,7 @@ def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
                 position, entry.number("Yaw", 0.0), read_cameras(defaults, entry.inside("Cameras"))
             )
     return found or {DEFAULT_VEHICLE: VehicleSettings(cameras=defaults)}
+
+
+def _default_cameras(reader: Reader) -> dict[str, Camera]:
+    return {name: read_camera(camera, reader.inside("CameraDefaults")) for name, camera in default_cameras().items()}

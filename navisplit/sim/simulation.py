@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from navisplit.errors import SimulatorError, nearest_name
+from navisplit.errors import SimulatorError, UsageError, nearest_name
 from navisplit.frames import Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim import quadrotor
 from navisplit.sim.atmosphere import Atmosphere, Conditions
 from navisplit.sim.contact import SceneProbe
+from navisplit.sim.markers import Markers
 from navisplit.sim.moving import Layers, LiveProbe, MovingLayer
-from navisplit.sim.scene import Scene
-from navisplit.sim.settings import Settings
+from navisplit.sim.scene import Material, Scene
+from navisplit.sim.settings import Settings, VehicleSettings
 from navisplit.sim.things import MOTION_S, Thing, Things
 from navisplit.sim.vehicle import Vehicle
 
@@ -56,16 +57,24 @@ class Simulation:
         if self.settings.time_of_day is not None:
             self.atmosphere.set_time_of_day(self.settings.time_of_day, start_ns)
         self.external_cameras = dict(self.settings.external_cameras)  # by name; poses are NED from the player start
-        self._layers = Layers(scene)
+        self.markers = Markers()
+        self._survey(probe)
+        self.wind = np.asarray(self.settings.wind, np.float64)
+        self.vehicle_ids: dict[str, int] = {}  # segmentation ids of vehicles, where a script has set them
+        self._setups = dict(self.settings.vehicles)
+        self._vehicles = {name: self._build(name) for name in self._setups}
+
+    def _survey(self, probe: SceneProbe | None) -> None:
+        """Make what is asked about the scene and its things."""
+        self._layers = Layers(self.scene)
         self._layer = (0, self._layers.empty)  # revision of the things, and those things
-        self._names = [thing.name for thing in scene.objects]  # then the layer's things, as its numbers count
-        self._baked = probe or _query(scene, renderer)
+        self._names = [thing.name for thing in self.scene.objects]  # then the layer's things, as its numbers count
+        self._baked = probe or _query(self.scene, self.renderer)
         self.probe: SceneProbe = LiveProbe(self._baked, self._present)
         self._present()
-        self._vehicles = {name: self._build(name) for name in self.settings.vehicles}
 
     def _build(self, name: str) -> Vehicle:
-        setup, start = self.settings.vehicles[name], self.scene.player_start
+        setup, start = self._setups[name], self.scene.player_start
         vehicle = Vehicle(
             name,
             self.probe,
@@ -77,13 +86,44 @@ class Simulation:
             motion=self._motion,
             cameras=setup.mounted_cameras(),
         )
-        vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.settings.wind
+        vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.wind
         return vehicle
+
+    def add_vehicle(self, name: str, setup: VehicleSettings) -> Vehicle:
+        """One more, standing where ``setup`` says. Raises UsageError when the name is taken or empty."""
+        if not name or name in self._vehicles or name in self.things:
+            raise UsageError(f"A vehicle cannot be named '{name}': expected a name that nothing in the scene has.")
+        self._setups[name] = setup
+        self._vehicles[name] = self._build(name)
+        return self._vehicles[name]
+
+    def enter(self, scene: Scene, renderer: RayCaster | None = None, probe: SceneProbe | None = None) -> None:
+        """Go on in another scene: every vehicle at its start there, nothing moved or plotted; the clock goes on."""
+        for vehicle in self._vehicles.values():
+            vehicle.cancel()
+        self.scene, self.renderer = scene, renderer
+        self.things = Things(scene)
+        self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
+        self.atmosphere.enter(scene.light)
+        self.markers.clear()
+        self._survey(probe)
+        self._vehicles = {name: self._build(name) for name in self._setups}
+
+    def set_wind(self, wind: Vector) -> None:
+        """Steady wind (3,) NED m/s on all vehicles, also on later ones."""
+        self.wind = np.asarray(wind, np.float64)
+        for vehicle in self._vehicles.values():
+            vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.wind
 
     @property
     def vehicles(self) -> tuple[Vehicle, ...]:
         """All vehicles, the default one first."""
         return tuple(self._vehicles.values())
+
+    @property
+    def materials(self) -> tuple[Material, ...]:
+        """The scene's, and behind them those of the vehicles' bodies: what the things' numbers count."""
+        return self._layers.materials
 
     def vehicle(self, name: str = "") -> Vehicle:
         """By name; the empty name is the first one. Raises SimulatorError."""
@@ -150,7 +190,9 @@ class Simulation:
     def _as_thing(self, vehicle: Vehicle) -> Thing:
         x, y, z = vehicle.position.tolist()
         qx, qy, qz, qw = swap_quaternion(vehicle.pilot.orientation).tolist()
-        return Thing(vehicle.name, self._layers.airframe, (x, y, z), (qx, qy, qz, qw), vehicle=True)
+        label = self.vehicle_ids.get(vehicle.name, Thing.segmentation_id)
+        pose = (x, y, z), (qx, qy, qz, qw)
+        return Thing(vehicle.name, self._layers.airframe, *pose, segmentation_id=label, vehicle=True)
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass: whole steps now, the rest carried to the next call."""

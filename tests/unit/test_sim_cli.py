@@ -58,7 +58,7 @@ def test_the_simulator_says_where_it_answers_and_that_it_stopped(run, ends_when_
 
 
 def test_settings_are_taken_from_the_folder_or_the_option_and_warnings_are_said(run, ends_when_ready, tmp_path):
-    (tmp_path / "settings.json").write_text('{"ClockSpeed": 3, "Recording": {}}')
+    (tmp_path / "settings.json").write_text('{"ClockSpeed": 3, "CameraDirector": {}}')
     assert "settings: " in run("sim", "--port", "0").output
     run("sim", "--port", "0", "--settings", '{"Vehicles": {"Drone1": {}}}')
     assert [settings.clock_speed for settings in ends_when_ready] == [3.0, 1.0]

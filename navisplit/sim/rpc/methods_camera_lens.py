@@ -120,7 +120,7 @@ def _positive(name: str, value: float) -> float:
 
 @rpc(f"enable:bool {CAMERA}", name="simEnableManualFocus")
 def enable_manual_focus(service: Service, enable: bool, name: str, vehicle: str, external: bool = False) -> None:
-    """Kept; pictures are sharp at every distance."""
+    """On: what is not at the focus distance is blurred. Off: all is sharp."""
     _adjust(service, name, vehicle, external, lambda lens: replace(lens, manual_focus=enable))
 
 
@@ -132,7 +132,7 @@ def focus_distance(service: Service, name: str, vehicle: str, external: bool = F
 
 @rpc(f"focus_distance:float {CAMERA}", name="simSetFocusDistance")
 def set_focus_distance(service: Service, distance_cm: float, name: str, vehicle: str, external: bool = False) -> None:
-    """Kept; pictures are sharp at every distance."""
+    """Centimetres; shows while manual focus is on."""
     _adjust(service, name, vehicle, external, lambda lens: replace(lens, focus_distance_cm=distance_cm))
 
 
@@ -144,14 +144,15 @@ def focus_aperture(service: Service, name: str, vehicle: str, external: bool = F
 
 @rpc(f"focus_aperture:float {CAMERA}", name="simSetFocusAperture")
 def set_focus_aperture(service: Service, aperture: float, name: str, vehicle: str, external: bool = False) -> None:
-    """Kept; pictures are sharp at every distance."""
+    """F-number; shows while manual focus is on."""
     _adjust(service, name, vehicle, external, lambda lens: replace(lens, aperture=aperture))
 
 
-@rpc(f"enable:bool {CAMERA}", name="simEnableFocusPlane")
+@rpc(f"enable:bool {CAMERA}", name="simEnableFocusPlane", neutral="Unreal's editor draws a plane")
 def enable_focus_plane(service: Service, enable: bool, name: str, vehicle: str, external: bool = False) -> None:
-    """Kept; Unreal's editor draws a plane."""
-    _adjust(service, name, vehicle, external, lambda lens: replace(lens, focus_plane=enable))
+    """Unreal's editor draws a plane where the focus is."""
+    _lens(service, name, vehicle, external)
+    service.no_effect("simEnableFocusPlane")
 
 
 @rpc(CAMERA, name="simGetCurrentFieldOfView")

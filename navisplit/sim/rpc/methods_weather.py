@@ -36,6 +36,7 @@ def set_weather_parameter(service: Service, parameter: int, value: float) -> Non
     "is_enabled:bool start_datetime:str is_start_datetime_dst:bool celestial_clock_speed:float "
     "update_interval_secs:float move_sun:bool",
     name="simSetTimeOfDay",
+    differs="a date is the world's own standard time, not that of the machine's time zone",
 )
 def set_time_of_day(
     service: Service, enabled: bool, date: str, summer_time: bool, speed: float, update_s: float, move_sun: bool
@@ -54,7 +55,11 @@ def set_time_of_day(
     atmosphere.set_time_of_day(time, simulation.clock_ns)
 
 
-@rpc("light_name:str intensity:float", name="simSetLightIntensity")
+@rpc(
+    "light_name:str intensity:float",
+    name="simSetLightIntensity",
+    differs="the lights are the sun and the sky, and 1 is the world's own brightness",
+)
 def set_light_intensity(service: Service, name: str, intensity: float) -> bool:
     """Brightness of "sun" or "sky", 1 as the scene has it (Unreal's names of them are known too)."""
     return service.simulation.atmosphere.set_intensity(name, intensity)

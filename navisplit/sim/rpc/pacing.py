@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from navisplit.sim.autopilot import NANOSECONDS
 from navisplit.sim.quadrotor import STEP_NS
@@ -40,12 +40,24 @@ class Waiting:
         self._watchers.clear()
 
 
+class Alarm(Protocol):
+    """Something that has to be done at an exact simulated time."""
+
+    @property
+    def due_ns(self) -> int | None:
+        """When to ring, None for never."""
+
+    def ring(self) -> None:
+        """Do it; ``due_ns`` is later afterwards."""
+
+
 class Pacer:
     """Drives a simulation at ``clock_speed`` times real time."""
 
     def __init__(self, simulation: Simulation, clock_speed: float, now_s: float) -> None:
         """``now_s``: a monotonic wall clock, as in ``drive``."""
         self.simulation = simulation
+        self.alarm: Alarm | None = None
         self.paused = False
         self.lost_s = 0.0  # wall time in which the simulation could not keep up
         self._speed = clock_speed
@@ -90,11 +102,22 @@ class Pacer:
             self._steps_left -= steps
         if steps > 0:
             self._credit_ns -= steps * STEP_NS
-            self.simulation.steps(steps)
+            self._take(steps)
         self._stop_when_spent()
         if self.paused:
             return 0.0
         return max(MIN_SLEEP_S, (STEP_NS - self._credit_ns) / self._speed / NANOSECONDS)
+
+    def _take(self, steps: int) -> None:
+        """Step, ringing the alarm on the way in the step in which it is due."""
+        while steps > 0:
+            due_ns = None if self.alarm is None else self.alarm.due_ns
+            until = steps if due_ns is None else max(1, -((self.simulation.clock_ns - due_ns) // STEP_NS))  # rounded up
+            taken = min(steps, until)
+            self.simulation.steps(taken)
+            steps -= taken
+            if self.alarm is not None and due_ns is not None and self.simulation.clock_ns >= due_ns:
+                self.alarm.ring()
 
     def _stop_when_spent(self) -> None:
         if self._steps_left == 0:
