@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,10 @@ class Film:
         if self.ortho_width_m is None:
             weather_passes.draw_falling(rgb, depth, rows, weather, mist, self.conditions.time_s, self.conditions.seed)
         return rgb
+
+    def shown(self) -> Frame:
+        """The frame with the weather in its colours."""
+        return replace(self.frame, rgb=self.scene)
 
     def flow(self, before: Moment) -> Floats:
         """Motion (H, W, 2) since a moment, in pixels right and down."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -224,8 +223,7 @@ class Simulation:
 
         drone = self.vehicle(vehicle)
         layer = self.snapshot(without=drone.name)
-        film = Film(self.renderer, drone.camera_view(camera), self.conditions(), layer=layer)
-        return replace(film.frame, rgb=film.scene)
+        return Film(self.renderer, drone.camera_view(camera), self.conditions(), layer=layer).shown()
 
 
 def _query(scene: Scene, renderer: RayCaster | None) -> SceneProbe:
