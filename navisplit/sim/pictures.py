@@ -79,7 +79,7 @@ class Film:
 
     def shown(self) -> Frame:
         """The frame with the weather in its colours."""
-        return replace(self.frame, rgb=self.scene)
+        return self.frame if self.conditions.weather.calm else replace(self.frame, rgb=self.scene)
 
     def flow(self, before: Moment) -> Floats:
         """Motion (H, W, 2) since a moment, in pixels right and down."""
