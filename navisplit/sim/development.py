@@ -15,6 +15,8 @@ from navisplit.sim.lenses import distortion_maps
 SCENE_GAMMA = 1.4  # AirSim's TargetGamma of Scene when the settings name none; our pictures are made for it
 MIDDLE_GREY = 0.18
 _MAX_BLUR_STEPS = 24
+_DIAMETER_PER_SIGMA = 3.5  # of a disc and the Gaussian that looks as soft
+_SHARP_PX, _SOFTEST_PX = 0.3, 20.0  # standard deviations
 _READ_WELL_E = 10_000.0  # electrons of white for read noise without a full well
 
 Pixels = NDArray[np.uint8]
@@ -79,6 +81,25 @@ def bend(picture: NDArray, intrinsics: Intrinsics, distortion: tuple[float, floa
     columns, rows = _distortion_maps(intrinsics, distortion)
     way = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
     return cv2.remap(picture, columns, rows, way, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+
+
+def defocus(rgb: Pixels, confusion_px: Floats) -> Pixels:
+    """Blur each pixel by its circle of confusion, a diameter (H, W), between five steps of softness.
+
+    Sharp edges do bleed into what is soft behind them: a picture does not know what they hide.
+    """
+    sigma = np.clip(confusion_px / _DIAMETER_PER_SIGMA, 0.0, _SOFTEST_PX)
+    if sigma.max() < _SHARP_PX:
+        return rgb
+    import cv2
+
+    level = np.log2(np.maximum(sigma, _SHARP_PX) / _SHARP_PX)  # 0 sharp, then one for each doubling
+    out, steps = np.zeros(rgb.shape, np.float32), int(np.ceil(level.max()))
+    for n in range(steps + 1):
+        share = np.clip(1.0 - np.abs(level - n), 0.0, 1.0).astype(np.float32)
+        soft = rgb if n == 0 else cv2.GaussianBlur(rgb, (0, 0), _SHARP_PX * 2.0**n)
+        out += share[..., None] * soft
+    return np.rint(out).astype(np.uint8)
 
 
 def blur(rgb: Pixels, motion: Floats) -> Pixels:

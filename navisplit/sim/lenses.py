@@ -67,9 +67,8 @@ class Lens:
     sensor_mm: tuple[float, float] = FILMBACK_PRESETS["16:9 Digital Film"]  # width, height
     preset: str = "Universal Zoom"
     aperture: float = 2.8
-    manual_focus: bool = False
+    manual_focus: bool = False  # off: sharp at every distance
     focus_distance_cm: float = 100000.0
-    focus_plane: bool = False
     distortion: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)  # as DISTORTION
 
     @property
@@ -81,6 +80,12 @@ class Lens:
     def vertical_fov_deg(self) -> float:
         """Vertical field of view of the whole sensor."""
         return 2.0 * math.degrees(math.atan(self.sensor_mm[1] / 2.0 / self.focal_mm))
+
+    def confusion_px(self, depth: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+        """Diameter (H, W) of the blur of points at ``depth`` (H, W) m in a picture ``width`` wide: the thin lens's."""
+        focus_mm = max(self.focus_distance_cm * 10.0, self.focal_mm * 1.01)
+        mm = self.focal_mm**2 / (self.aperture * (focus_mm - self.focal_mm))
+        return np.abs(1.0 - focus_mm / np.maximum(depth * 1000.0, 1.0)) * (mm / self.sensor_mm[0] * width)
 
     @property
     def filmback(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,10 @@ class Film:
             weather_passes.draw_falling(rgb, depth, rows, weather, mist, self.conditions.time_s, self.conditions.seed)
         return rgb
 
+    def shown(self) -> Frame:
+        """The frame with the weather in its colours."""
+        return self.frame if self.conditions.weather.calm else replace(self.frame, rgb=self.scene)
+
     def flow(self, before: Moment) -> Floats:
         """Motion (H, W, 2) since a moment, in pixels right and down."""
         if self.layer is None or not self.layer.things:
@@ -108,6 +112,9 @@ class Development:
         rgb = film.scene
         if self.capture.motion_blur > 0 and self.shutter_opened is not None and film.ortho_width_m is None:
             rgb = development.blur(rgb, film.flow(self.shutter_opened))
+        lens = self.camera.lens
+        if lens.manual_focus and film.ortho_width_m is None:
+            rgb = development.defocus(rgb, lens.confusion_px(film.frame.depth, self.capture.width))
         gain = self.meter.gain(rgb, self.capture.exposure, self.clock_ns)
         rgb = self.bent(development.expose(rgb, gain, self.capture.target_gamma), smooth=True)
         return self.noisy(development.add_sensor_noise(rgb, self.camera.sensor, self._rng(0)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,6 +52,9 @@ class Simulation:
         self._owed_ns = 0
         self.clock_ns = start_ns
         self.things = Things(scene)
+        self.atmosphere = Atmosphere(scene.light, self.settings.origin)
+        if self.settings.time_of_day is not None:
+            self.atmosphere.set_time_of_day(self.settings.time_of_day, start_ns)
         self.markers = Markers()
         self.external_cameras = dict(self.settings.external_cameras)  # by name; poses are NED from the player start
         self._survey(probe)
@@ -62,10 +64,7 @@ class Simulation:
         self._vehicles = {name: self._build(name) for name in self._setups}
 
     def _survey(self, probe: SceneProbe | None) -> None:
-        """Make what belongs to the scene: its light and air, and what is asked about it and its things."""
-        self.atmosphere = Atmosphere(self.scene.light, self.settings.origin)
-        if self.settings.time_of_day is not None:
-            self.atmosphere.set_time_of_day(self.settings.time_of_day, self.clock_ns)
+        """Make what is asked about the scene and its things."""
         self._layers = Layers(self.scene)
         self._layer = (0, self._layers.empty)  # revision of the things, and those things
         self._names = [thing.name for thing in self.scene.objects]  # then the layer's things, as its numbers count
@@ -104,6 +103,7 @@ class Simulation:
         self.scene, self.renderer = scene, renderer
         self.things = Things(scene)
         self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
+        self.atmosphere.enter(scene.light)
         self.markers.clear()
         self._survey(probe)
         self._vehicles = {name: self._build(name) for name in self._setups}
@@ -230,8 +230,7 @@ class Simulation:
 
         drone = self.vehicle(vehicle)
         layer = self.snapshot(without=drone.name)
-        film = Film(self.renderer, drone.camera_view(camera), self.conditions(), layer=layer)
-        return replace(film.frame, rgb=film.scene)
+        return Film(self.renderer, drone.camera_view(camera), self.conditions(), layer=layer).shown()
 
 
 def _query(scene: Scene, renderer: RayCaster | None) -> SceneProbe:

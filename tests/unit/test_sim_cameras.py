@@ -14,6 +14,7 @@ from navisplit.frames import Intrinsics, quaternion_from_euler, rotation_matrix
 from navisplit.sim import development
 from navisplit.sim.cameras import Capture, Exposure, Gimbal, ImageNoise, SensorNoise, default_cameras
 from navisplit.sim.development import Meter
+from navisplit.sim.lenses import Lens
 from navisplit.sim.rpc.table import call
 from navisplit.sim.settings import parse_settings
 
@@ -75,6 +76,22 @@ def test_focus_and_distortion_are_kept_and_reset_with_the_vehicle(service):
     assert call("simGetDistortionParams", ["1", ""], service) == [0.0] * 5  # another camera, and Cosys' two arguments
     call("reset", [], service)
     assert call("simGetDistortionParams", FRONT, service) == [0.0] * 5
+
+
+def test_manual_focus_blurs_what_is_out_of_focus_by_the_thin_lens(service):
+    lens = Lens(focal_mm=50.0, sensor_mm=(36.0, 24.0), aperture=2.0, focus_distance_cm=200.0)
+    depth = np.full((90, 160), 2.0, np.float32)
+    depth[:, 80:] = 4.0
+    # 50 mm at f/2 focused on 2 m: points at 4 m are 50^2 / (2 x 1950) x (4000 - 2000) / 4000 = 0.32 mm wide
+    confusion = lens.confusion_px(depth, 1600)
+    assert confusion[0, 0] == pytest.approx(0.0, abs=1e-4) and confusion[0, 159] == pytest.approx(14.25, abs=0.05)
+    noise = np.random.default_rng(2).integers(0, 255, (90, 160, 3), np.uint8)
+    soft = development.defocus(noise, confusion)
+    np.testing.assert_array_equal(soft[:, :80], noise[:, :80])
+    assert soft[:, 80:].std() < 0.2 * noise.std()
+    assert development.defocus(noise, confusion * 0) is noise
+    call("simEnableManualFocus", [True, *FRONT], service)
+    assert service.simulation.vehicle().cameras["front_center"].lens.manual_focus
 
 
 def test_opencv_undoes_the_distortion():

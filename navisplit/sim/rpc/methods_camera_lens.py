@@ -118,13 +118,9 @@ def _positive(name: str, value: float) -> float:
     return value
 
 
-@rpc(
-    f"enable:bool {CAMERA}",
-    name="simEnableManualFocus",
-    differs="kept and answered; pictures are sharp at every distance",
-)
+@rpc(f"enable:bool {CAMERA}", name="simEnableManualFocus")
 def enable_manual_focus(service: Service, enable: bool, name: str, vehicle: str, external: bool = False) -> None:
-    """Kept; pictures are sharp at every distance."""
+    """On: what is not at the focus distance is blurred. Off: all is sharp."""
     _adjust(service, name, vehicle, external, lambda lens: replace(lens, manual_focus=enable))
 
 
@@ -134,13 +130,9 @@ def focus_distance(service: Service, name: str, vehicle: str, external: bool = F
     return _lens(service, name, vehicle, external).focus_distance_cm
 
 
-@rpc(
-    f"focus_distance:float {CAMERA}",
-    name="simSetFocusDistance",
-    differs="kept and answered; pictures are sharp at every distance",
-)
+@rpc(f"focus_distance:float {CAMERA}", name="simSetFocusDistance")
 def set_focus_distance(service: Service, distance_cm: float, name: str, vehicle: str, external: bool = False) -> None:
-    """Kept; pictures are sharp at every distance."""
+    """Centimetres; shows while manual focus is on."""
     _adjust(service, name, vehicle, external, lambda lens: replace(lens, focus_distance_cm=distance_cm))
 
 
@@ -150,20 +142,17 @@ def focus_aperture(service: Service, name: str, vehicle: str, external: bool = F
     return _lens(service, name, vehicle, external).aperture
 
 
-@rpc(
-    f"focus_aperture:float {CAMERA}",
-    name="simSetFocusAperture",
-    differs="kept and answered; pictures are sharp at every distance",
-)
+@rpc(f"focus_aperture:float {CAMERA}", name="simSetFocusAperture")
 def set_focus_aperture(service: Service, aperture: float, name: str, vehicle: str, external: bool = False) -> None:
-    """Kept; pictures are sharp at every distance."""
+    """F-number; shows while manual focus is on."""
     _adjust(service, name, vehicle, external, lambda lens: replace(lens, aperture=aperture))
 
 
-@rpc(f"enable:bool {CAMERA}", name="simEnableFocusPlane", differs="kept; no plane is drawn")
+@rpc(f"enable:bool {CAMERA}", name="simEnableFocusPlane", neutral="Unreal's editor draws a plane")
 def enable_focus_plane(service: Service, enable: bool, name: str, vehicle: str, external: bool = False) -> None:
-    """Kept; Unreal's editor draws a plane."""
-    _adjust(service, name, vehicle, external, lambda lens: replace(lens, focus_plane=enable))
+    """Unreal's editor draws a plane where the focus is."""
+    _lens(service, name, vehicle, external)
+    service.no_effect("simEnableFocusPlane")
 
 
 @rpc(CAMERA, name="simGetCurrentFieldOfView")
