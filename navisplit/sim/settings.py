@@ -19,6 +19,8 @@ from navisplit.frames import Vector, quaternion_from_euler
 from navisplit.sim.cameras import ALIASES, Camera, Capture, default_cameras
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.recording import RecordingSettings
+from navisplit.sim.sensors.settings import sensors_of
+from navisplit.sim.sensors.specs import DEFAULT_SENSORS, Spec
 
 DEFAULT_PORT = 41451
 DEFAULT_VEHICLE = "SimpleFlight"
@@ -42,6 +44,7 @@ KNOWN_KEYS = {
         "RpcEnabled",
         "PhysicsEngineName",
         "Recording",
+        "DefaultSensors",
     ),
 }
 
@@ -53,6 +56,7 @@ class VehicleSettings:
     position: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) m, NED from the player start
     yaw_deg: float = 0.0  # clockwise, added to the player start's
     cameras: Mapping[str, Camera] | None = None
+    sensors: Mapping[str, Spec] = field(default_factory=lambda: dict(DEFAULT_SENSORS))
 
     def mounted_cameras(self) -> dict[str, Camera]:
         """A fresh set of its cameras."""
@@ -65,7 +69,7 @@ class Settings:
 
     text: str = "{}"  # as getSettingsString returns it
     port: int = DEFAULT_PORT
-    clock_speed: float = 1.0
+    clock_speed: float = 1.0  # times real time; 0: as fast as possible
     origin: GeoPoint = field(default_factory=lambda: GeoPoint(47.641468, -122.140165, 122.0))
     wind: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) m/s NED
     vehicles: Mapping[str, VehicleSettings] = field(default_factory=lambda: {DEFAULT_VEHICLE: VehicleSettings()})
@@ -100,13 +104,10 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
     if mode not in ("", "Multirotor"):
         raise ConfigError(f"{source}: SimMode '{mode}' is not simulated here; only Multirotor is.")
     origin, wind = reader.inside("OriginGeopoint"), reader.inside("Wind")
-    clock_speed = reader.number("ClockSpeed", 1.0)
-    if not 0 < clock_speed <= 1000:
-        raise ConfigError(f"{source}: ClockSpeed must be more than 0 and at most 1000, got {clock_speed}.")
     return Settings(
         text=text,
         port=int(reader.number("ApiServerPort", DEFAULT_PORT)),
-        clock_speed=clock_speed,
+        clock_speed=_clock_speed(reader),
         origin=GeoPoint(
             origin.number("Latitude", 47.641468),
             origin.number("Longitude", -122.140165),
@@ -115,7 +116,7 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
         wind=np.array([wind.number(axis, 0.0) for axis in "XYZ"]),
         vehicles=_vehicles(reader),
         recording=_recording(reader.inside("Recording")),
-        template=VehicleSettings(cameras=_default_cameras(reader)),
+        template=_defaults(reader),
         warnings=tuple(f"{source}: '{key}' has no effect here." for key in values if key not in KNOWN_KEYS),
     )
 
@@ -180,7 +181,7 @@ def _recording(entry: _Reader) -> RecordingSettings:
 
 
 def _vehicles(reader: _Reader) -> dict[str, VehicleSettings]:
-    defaults = _default_cameras(reader)
+    defaults = _defaults(reader)
     vehicles = reader.inside("Vehicles")
     found: dict[str, VehicleSettings] = {}
     for name in sorted(vehicles.values):  # AirSim's default vehicle is the first of the alphabet
@@ -191,9 +192,26 @@ def _vehicles(reader: _Reader) -> dict[str, VehicleSettings]:
         if entry.values.get("AutoCreate", True):
             position = np.array([entry.number(axis, 0.0) for axis in "XYZ"])
             found[name] = VehicleSettings(
-                position, entry.number("Yaw", 0.0), _cameras(defaults, entry.inside("Cameras"))
+                position,
+                entry.number("Yaw", 0.0),
+                _cameras(defaults.mounted_cameras(), entry.inside("Cameras")),
+                sensors_of(entry.inside("Sensors"), defaults.sensors),
             )
-    return found or {DEFAULT_VEHICLE: VehicleSettings(cameras=defaults)}
+    return found or {DEFAULT_VEHICLE: defaults}
+
+
+def _defaults(reader: _Reader) -> VehicleSettings:
+    """Of a vehicle that says nothing of its own."""
+    return VehicleSettings(cameras=_default_cameras(reader), sensors=sensors_of(reader.inside("DefaultSensors")))
+
+
+def _clock_speed(reader: _Reader) -> float:
+    speed = reader.number("ClockSpeed", 1.0)
+    if not 0 <= speed <= 1000:
+        raise ConfigError(
+            f"{reader.source}: ClockSpeed must be 0 (as fast as possible) or more, at most 1000; got {speed:g}."
+        )
+    return speed
 
 
 def _default_cameras(reader: _Reader) -> dict[str, Camera]:

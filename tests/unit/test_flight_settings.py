@@ -8,7 +8,8 @@ from navisplit.sim.cameras import default_cameras, find_camera
 from navisplit.sim.geodesy import GeoPoint, geo_of, ned_of
 from navisplit.sim.settings import Settings, load_settings, parse_settings
 
-FULL = """{"SettingsVersion": 1.2, "SimMode": "Multirotor", "ClockSpeed": 2, "ApiServerPort": 41999, "CameraDirector": {},
+FULL = """{"SettingsVersion": 1.2, "SimMode": "Multirotor", "ClockSpeed": 2, "ApiServerPort": 41999,
+ "CameraDirector": {},
  "OriginGeopoint": {"Latitude": 45.0, "Longitude": 9.0, "Altitude": 200}, "Wind": {"X": 3},
  "CameraDefaults": {"CaptureSettings": [{"ImageType": 0, "Width": 320, "Height": 240, "FOV_Degrees": 60}]},
  "Vehicles": {"Drone1": {"VehicleType": "SimpleFlight", "X": 4, "Yaw": 90,
@@ -42,7 +43,7 @@ def test_the_default_is_airsims():
         ("{", "not JSON"),
         ("[]", "JSON object"),
         ('{"SimMode": "Car"}', "SimMode 'Car'"),
-        ('{"ClockSpeed": 0}', "ClockSpeed"),
+        ('{"ClockSpeed": -1}', "ClockSpeed"),
         ('{"ClockSpeed": "fast"}', "ClockSpeed"),
         ('{"Vehicles": {"A": {"VehicleType": "PX4Multirotor"}}}', "VehicleType 'PX4Multirotor'"),
         ('{"CameraDefaults": {"CaptureSettings": [{"Width": 0}]}}', "1..8192"),

@@ -47,7 +47,7 @@ GOOD = {
     "int": 1,
     "float": 0.5,
     "str": "",
-    "map": {},
+    "RCData": {"pitch": 0.0, "is_valid": False},
     "Vector3r": VECTOR,
     "Pose": POSE,
     "YawMode": FREE,
@@ -155,7 +155,7 @@ def test_every_method_is_under_one_of_these_promises():
 
 
 KINDS = {"double": "float", "uint": "int", "unsigned char": "int", "ImageType": "int", "WeatherParameter": "int",
-         "ObsAvoidanceStrategy": "int", "RCData": "map"}  # fmt: skip
+         "ObsAvoidanceStrategy": "int", "RCData": "RCData"}  # fmt: skip
 SPELT = {"heigth": "height", "focal_lenght": "focal_length", "preset_lens_settings": "preset", "type": "image_type",
          "preset_filmback_settings": "preset", "request_adapter": "requests"}  # fmt: skip
 """AirSim's parameter names that are not its client's, or misspelt."""
