@@ -14,6 +14,7 @@ from navisplit.airsim import install
 from navisplit.airsim.transport import Address, Client, Future, RPCError, TransportError
 from navisplit.cli import bench, sim, world
 from navisplit.errors import ConfigError, NaviSplitError, SimulatorError, UsageError, WorldError
+from navisplit.sim.bench import Row
 from navisplit.sim.rpc.server import Server, listen
 
 
@@ -112,9 +113,24 @@ def test_a_world_that_cannot_be_made_is_refused_before_anything_is_written(run, 
 
 def test_figures_are_printed_for_people_and_for_programs(run, monkeypatch):
     monkeypatch.setattr("navisplit.sim.worlds.load_scene", lambda name: name)
-    monkeypatch.setattr("navisplit.sim.bench.bench", lambda scene: {"frame_ms": 12.3456, "rounds": 3})
-    assert run("bench", "sim", "--world", "yard").output.split() == ["yard", "frame_ms", "12.346", "rounds", "3"]
-    assert json.loads(run("bench", "sim", "--json").output) == {"forest": {"frame_ms": 12.3456, "rounds": 3}}
+    rows = [
+        Row("frames", 123.4, "frames/s", 150.0),
+        Row("load", 2.5, "s", 3.0, True, "wall"),
+        Row("client", None, "x", 80),
+    ]
+    monkeypatch.setattr("navisplit.sim.bench.bench_steps", lambda world: [(f"{world}", lambda: iter(rows))])
+    lines = run("bench", "sim").stdout.splitlines()
+    assert [line.split() for line in lines] == [
+        ["frames", "123", "frames/s", ">=", "150", "MISSED"],
+        ["load", "2.5", "s", "<=", "3", "met", "wall"],
+        ["client", "-", "x", ">=", "80"],
+    ]
+    table = json.loads(run("bench", "sim", "--json").stdout)["sim"]
+    assert [(row["name"], row["value"], row["met"]) for row in table] == [
+        ("frames", 123.4, False),
+        ("load", 2.5, True),
+        ("client", None, None),
+    ]
 
 
 # Installer and transport --------------------------------------------------------------------------------------------

@@ -1,14 +1,15 @@
 """The sun stands where it is known to, the day runs on simulated time, weather shows only while it is on."""
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import numpy as np
 import pytest
-from render_scenes import view, yard
+from render_scenes import box, view, yard
 from sim_service import make_service, refused
 
 from navisplit.errors import ConfigError, UsageError
-from navisplit.sim.atmosphere import Atmosphere
+from navisplit.sim.atmosphere import Atmosphere, Conditions
 from navisplit.sim.daylight import TimeOfDay, read_date, sun_direction
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.pictures import Film
@@ -113,6 +114,19 @@ def test_snow_lies_on_the_ground_and_not_on_walls(caster):
     front = (frame.segmentation == 7) & (np.abs(frame.depth - 9.0) < 0.01)
     assert change[frame.segmentation == 1].mean() > 40
     assert np.abs(change[front]).max() == 0
+
+
+def test_it_neither_rains_nor_snows_under_a_roof():
+    base = yard()
+    hall = RayCaster(replace(base, objects=(*base.objects, box("roof", (5, 0, 6), (60, 60, 0.2), 0, 3))))
+    down = view(96, 54, position=(0.0, 0.0, 3.0), pitch=1.2)
+
+    def seen(weather):
+        # the light of the weather apart: only what falls and lies is compared
+        return Film(hall, down, Conditions(weather=weather, time_s=1.0)).scene.astype(int)
+
+    for weather in (Weather(road_snow=1.0, road_wetness=1.0, road_leaf=1.0), Weather(maple_leaf=1.0)):
+        np.testing.assert_array_equal(seen(weather), seen(Weather()))
 
 
 def test_rain_closes_the_clouds_and_calm_weather_leaves_the_light_alone():
