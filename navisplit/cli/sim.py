@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from navisplit.sim.view.live import LiveView
     from navisplit.sim.weather import Weather
 
-HOST = "127.0.0.1"
+LOOPBACK = ("127.0.0.1", "localhost")
 STATUS_PERIOD_S = 1.0
 WORTH_TELLING_S = 5.0  # a preparation longer than this was mostly compiling
 
@@ -52,9 +52,9 @@ def sim(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server takes over both signals
     try:
-        sky = (weather, time_of_day)
         with _open_view(view_port) if view else contextlib.nullcontext() as page:
-            _serve(world, settings, port, sky, status=not headless and sys.stdout.isatty(), view=page)
+            status = not headless and sys.stdout.isatty()
+            _serve(world, settings, port, weather, time_of_day, status=status, view=page)
     except KeyboardInterrupt:
         pass
     _say("stopped")
@@ -84,7 +84,8 @@ def _serve(
     world: str,
     settings_argument: str | None,
     port: int | None,
-    sky: tuple[str, str] = ("", ""),
+    weather: str,
+    time_of_day: str,
     *,
     status: bool,
     view: LiveView | None = None,
@@ -97,9 +98,11 @@ def _serve(
     settings = load_settings(settings_argument, (Path.cwd(), Path.home() / "Documents" / "AirSim"))
     for warning in settings.warnings:
         _say(f"settings: {warning}")
-    air, sun = _conditions(*sky, settings)
+    air, sun = _conditions(weather, time_of_day, settings)
+    if settings.host not in LOOPBACK:
+        _say(f"settings: on LocalHostIp {settings.host} whoever reaches the port can fly, and have files written here.")
     started = time.monotonic()
-    with listen(HOST, settings.port if port is None else port) as listener:
+    with listen(settings.host, settings.port if port is None else port) as listener:
         simulation = _prepare(world, settings)
         if air is not None:
             simulation.atmosphere.set_weather(air)

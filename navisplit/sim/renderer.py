@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from navisplit.errors import UsageError
 from navisplit.frames import Intrinsics, Quaternion, Vector, rotation_matrix
 from navisplit.sim import airframe
-from navisplit.sim.atlas import pack_atlas
+from navisplit.sim.atlas import joined, pack_atlas
 from navisplit.sim.baked import WORTH_TRIANGLES
 from navisplit.sim.depth import trace_depth
 from navisplit.sim.frame import render_frame, srgb_curve
@@ -25,7 +25,7 @@ from navisplit.sim.moving import Layers, MovingLayer
 from navisplit.sim.normals import trace_normals
 from navisplit.sim.ortho import flat_depth, flat_rows
 from navisplit.sim.query import SceneQuery
-from navisplit.sim.scene import SKY_DEPTH_M, Light, Scene
+from navisplit.sim.scene import SKY_DEPTH_M, Light, Material, Scene
 from navisplit.sim.shading import World
 from navisplit.sim.shadow import ShadowMap, bake_shadow, without_triangles
 from navisplit.sim.sky import bake_sky, bake_variation, sun_vector
@@ -102,6 +102,14 @@ class RayCaster:
             self.light = light
             self._world = World(self.query.bvh, self._surface, self._atlas, shadow, sky, self._variation, self._curve)
             self._thinned: tuple[frozenset[str], World] = (frozenset(), self._world)
+
+    def add_material(self, material: Material) -> None:
+        """One more, numbered on, for things; pictures that are being drawn keep the old ones."""
+        more = pack_atlas((material,))
+        with self._lock:
+            self._atlas = joined(self._atlas, more)
+            self._world = self._world._replace(atlas=self._atlas)
+            self._thinned = (self._thinned[0], self._thinned[1]._replace(atlas=self._atlas))
 
     def render(self, view: CameraView, layer: MovingLayer | None = None) -> Frame:
         """Colour, depth and segmentation of any image size; ``layer``: what moved, None for the scene as baked."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +19,27 @@ from navisplit.sim.camera_settings import read_camera, read_cameras
 from navisplit.sim.cameras import Camera, default_cameras
 from navisplit.sim.daylight import TimeOfDay, read_time_of_day
 from navisplit.sim.geodesy import GeoPoint
-from navisplit.sim.recording import RecordingSettings
+from navisplit.sim.recording import RecordingSettings, read_recording
 from navisplit.sim.settings_reader import Reader
 
-DEFAULT_PORT = 41451
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 41451
 DEFAULT_VEHICLE = "SimpleFlight"
-KNOWN_KEYS = {
-    *(
-        "SettingsVersion",
-        "SimMode",
-        "ClockSpeed",
-        "ClockType",
-        "LocalHostIp",
-        "ApiServerPort",
-        "ViewMode",
-        "OriginGeopoint",
-    ),
-    *("ExternalCameras", "TimeOfDay", "SegmentationSettings", "Recording"),
-    *("Wind", "CameraDefaults", "Vehicles", "SeeDocsAt", "LogMessagesVisible", "RpcEnabled", "PhysicsEngineName"),
+ANY = object()
+WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("SettingsVersion", "SeeDocsAt", "ViewMode", "LogMessagesVisible", "SubWindows"), (ANY,)),
+    **dict.fromkeys(("EngineSound", "SpeedUnitFactor", "SpeedUnitLabel", "IsFpvVehicle"), (ANY,)),
+    "RpcEnabled": (True,),
+    "ShowLosDebugLines": (False,),
+    "PhysicsEngineName": ("", "FastPhysicsEngine"),
+    "ClockType": ("", "SteppableClock", "ScalableClock"),
+    "DefaultVehicleState": ("", "Armed"),
+    "PawnPath": ("", "DefaultQuadrotor"),
+    "EnableCollisionPassthrogh": (False,),
+    "EnableCollisions": (True,),
+    "AllowAPIAlways": (True,),
+    "EnableTrace": (False,),
 }
+"""Keys that are not read, and the values for which that makes no difference; another value is named in a warning."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,17 @@ class Settings:
     """What a simulation and its server take from ``settings.json``."""
 
     text: str = "{}"  # as getSettingsString returns it
+    host: str = DEFAULT_HOST  # address on which to listen
     port: int = DEFAULT_PORT
     clock_speed: float = 1.0
     origin: GeoPoint = field(default_factory=lambda: GeoPoint(47.641468, -122.140165, 122.0))
     wind: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) m/s NED
     vehicles: Mapping[str, VehicleSettings] = field(default_factory=lambda: {DEFAULT_VEHICLE: VehicleSettings()})
+    template: VehicleSettings = field(default_factory=VehicleSettings)  # of a vehicle that a script adds
+    recording: RecordingSettings = field(default_factory=RecordingSettings)
     external_cameras: Mapping[str, Camera] = field(default_factory=dict)  # NED from the player start
     time_of_day: TimeOfDay | None = None
     palette: Path | None = None  # a user's copy of AirSim's seg_rgbs.txt
-    template: VehicleSettings = field(default_factory=VehicleSettings)  # of a vehicle that a script adds
-    recording: RecordingSettings = field(default_factory=RecordingSettings)
     warnings: tuple[str, ...] = ()
 
 
@@ -106,39 +109,31 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
         origin.number("Altitude", 122.0),
     )
     colours = reader.inside("SegmentationSettings").text("PaletteFile", "")
-    return Settings(
+    settings = Settings(
         text=text,
+        host=reader.text("LocalHostIp", DEFAULT_HOST) or DEFAULT_HOST,
         port=int(reader.number("ApiServerPort", DEFAULT_PORT)),
         clock_speed=clock_speed,
         origin=place,
         wind=np.array([wind.number(axis, 0.0) for axis in "XYZ"]),
         vehicles=_vehicles(reader),
+        recording=read_recording(reader.inside("Recording")),
+        template=VehicleSettings(cameras=_default_cameras(reader)),
         external_cameras=read_cameras({}, reader.inside("ExternalCameras")),
         time_of_day=read_time_of_day(reader.inside("TimeOfDay"), place),
         palette=Path(colours).expanduser() if colours else None,
-        recording=_recording(reader.inside("Recording")),
-        template=VehicleSettings(cameras=_default_cameras(reader)),
-        warnings=tuple(f"{source}: '{key}' has no effect here." for key in values if key not in KNOWN_KEYS),
     )
+    return replace(settings, warnings=_warnings(reader))
 
 
-def _recording(entry: Reader) -> RecordingSettings:
-    shots: dict[str, list[dict[str, Any]]] = {}
-    for shot in entry.each("Cameras"):
-        request = {
-            "camera_name": shot.text("CameraName", ""),
-            "image_type": int(shot.number("ImageType", 0)),
-            "pixels_as_float": shot.flag("PixelsAsFloat", False),
-            "compress": shot.flag("Compress", True),
-        }
-        shots.setdefault(shot.text("VehicleName", ""), []).append(request)
-    return RecordingSettings(
-        interval_s=max(0.0, entry.number("RecordInterval", 0.05)),
-        on_move=entry.flag("RecordOnMove", False),
-        folder=entry.text("Folder", ""),
-        enabled=entry.flag("Enabled", False),
-        shots={name: tuple(of) for name, of in shots.items()} if "Cameras" in entry.values else None,
-    )
+def _warnings(reader: Reader) -> tuple[str, ...]:
+    """What somebody wrote and nobody reads."""
+    lines = []
+    for path, value in reader.unread().items():
+        harmless = WITHOUT_EFFECT.get(path.split(".")[-1], ())
+        if ANY not in harmless and value not in harmless:
+            lines.append(f"{reader.source}: '{path}' has no effect here.")
+    return tuple(lines)
 
 
 def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
@@ -150,7 +145,7 @@ def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
         kind = entry.text("VehicleType", DEFAULT_VEHICLE)
         if kind.lower() != DEFAULT_VEHICLE.lower():
             raise ConfigError(f"{entry.source}: VehicleType '{kind}' is not simulated here; only {DEFAULT_VEHICLE} is.")
-        if entry.values.get("AutoCreate", True):
+        if entry.flag("AutoCreate", True):
             position = np.array([entry.number(axis, 0.0) for axis in "XYZ"])
             found[name] = VehicleSettings(
                 position, entry.number("Yaw", 0.0), read_cameras(defaults, entry.inside("Cameras"))

@@ -52,11 +52,8 @@ class Simulation:
         self._owed_ns = 0
         self.clock_ns = start_ns
         self.things = Things(scene)
-        self.atmosphere = Atmosphere(scene.light, self.settings.origin)
-        if self.settings.time_of_day is not None:
-            self.atmosphere.set_time_of_day(self.settings.time_of_day, start_ns)
-        self.external_cameras = dict(self.settings.external_cameras)  # by name; poses are NED from the player start
         self.markers = Markers()
+        self.external_cameras = dict(self.settings.external_cameras)  # by name; poses are NED from the player start
         self._survey(probe)
         self.wind = np.asarray(self.settings.wind, np.float64)
         self.vehicle_ids: dict[str, int] = {}  # segmentation ids of vehicles, where a script has set them
@@ -64,7 +61,10 @@ class Simulation:
         self._vehicles = {name: self._build(name) for name in self._setups}
 
     def _survey(self, probe: SceneProbe | None) -> None:
-        """Make what is asked about the scene and its things."""
+        """Make what belongs to the scene: its light and air, and what is asked about it and its things."""
+        self.atmosphere = Atmosphere(self.scene.light, self.settings.origin)
+        if self.settings.time_of_day is not None:
+            self.atmosphere.set_time_of_day(self.settings.time_of_day, self.clock_ns)
         self._layers = Layers(self.scene)
         self._layer = (0, self._layers.empty)  # revision of the things, and those things
         self._names = [thing.name for thing in self.scene.objects]  # then the layer's things, as its numbers count
@@ -103,7 +103,6 @@ class Simulation:
         self.scene, self.renderer = scene, renderer
         self.things = Things(scene)
         self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
-        self.atmosphere.enter(scene.light)
         self.markers.clear()
         self._survey(probe)
         self._vehicles = {name: self._build(name) for name in self._setups}
@@ -123,6 +122,13 @@ class Simulation:
     def materials(self) -> tuple[Material, ...]:
         """The scene's, and behind them those of the vehicles' bodies: what the things' numbers count."""
         return self._layers.materials
+
+    def add_material(self, material: Material) -> int:
+        """A look that things can have from now on; its number."""
+        if self.renderer is not None:
+            self.renderer.add_material(material)
+        self._layers.materials += (material,)
+        return len(self._layers.materials) - 1
 
     def vehicle(self, name: str = "") -> Vehicle:
         """By name; the empty name is the first one. Raises SimulatorError."""

@@ -34,6 +34,9 @@ class Painter:
         self.hold = threading.Event()
         self.hold.set()
 
+    def add_material(self, material):
+        pass
+
     def render(self, view, layer=None):
         self.hold.wait(10.0)
         self.views.append(view)

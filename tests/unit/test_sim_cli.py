@@ -195,3 +195,10 @@ def test_a_reply_in_many_pieces_is_one_reply():
     assert client.call("simGetImage") == big
     client.close()
     client.close()  # twice is no error
+
+
+def test_the_address_of_the_settings_counts_and_an_open_door_is_told(run, ends_when_ready):
+    local = run("sim", "--settings", '{"LocalHostIp": "127.0.0.1"}', "--port", "0").output
+    wide = run("sim", "--settings", '{"LocalHostIp": "0.0.0.0"}', "--port", "0").output
+    assert "whoever reaches the port" not in local and "ready on 127.0.0.1:" in local
+    assert "whoever reaches the port" in wide and "ready on 0.0.0.0:" in wide

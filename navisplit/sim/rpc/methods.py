@@ -23,9 +23,9 @@ METHOD_MODULES = (
     methods_camera,
     methods_camera_lens,
     methods_camera_detection,
+    methods_weather,
     methods_objects,
     methods_space,
-    methods_weather,
     methods_plotting,
     methods_recording,
 )

@@ -106,10 +106,11 @@ def _empty_answer(mount: Mount, request: ImageRequest) -> Struct:
     }
 
 
-_OURS = "segmentation colours (without a copy of AirSim's table) and the scale of optical flow are this simulator's"
-
-
-@rpc("requests:[ImageRequest] vehicle_name:str external:bool?", name="simGetImages", differs=_OURS)
+@rpc(
+    "requests:[ImageRequest] vehicle_name:str external:bool?",
+    name="simGetImages",
+    differs="segmentation colours (settings can name AirSim's table) and the scale of optical flow are ours",
+)
 def get_images(service: Service, requests: list[ImageRequest], vehicle: str, external: bool = False) -> Later:
     """Pictures of one moment."""
     session = Session(service, vehicle, external)
@@ -118,7 +119,11 @@ def get_images(service: Service, requests: list[ImageRequest], vehicle: str, ext
     return Later(lambda: [develop() for develop in shots])
 
 
-@rpc("camera_name:str image_type:int vehicle_name:str external:bool?", name="simGetImage", differs=_OURS)
+@rpc(
+    "camera_name:str image_type:int vehicle_name:str external:bool?",
+    name="simGetImage",
+    differs="segmentation colours (settings can name AirSim's table) and the scale of optical flow are ours",
+)
 def get_image(service: Service, camera: str, kind: int, vehicle: str, external: bool = False) -> Later:
     """One PNG; a zero byte where there is no picture."""
     session = Session(service, vehicle, external)
@@ -170,7 +175,11 @@ def set_camera_pose(
     mount.change(mount.camera.turned(*pose))
 
 
-@rpc("camera_name:str fov_degrees:float vehicle_name:str external:bool?", name="simSetCameraFov")
+@rpc(
+    "camera_name:str fov_degrees:float vehicle_name:str external:bool?",
+    name="simSetCameraFov",
+    differs="from 5 to 170 degrees",
+)
 def set_camera_fov(service: Service, name: str, fov_deg: float, vehicle: str, external: bool = False) -> None:
     """Horizontal field of view of every image type."""
     mount = find_mount(service, name, vehicle, external)
