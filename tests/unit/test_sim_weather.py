@@ -145,6 +145,8 @@ def test_weather_by_seed_is_valid_varied_and_repeatable():
 
 def test_weather_is_read_from_text_and_mistakes_are_named():
     assert parse_weather("rain=0.5, road-wetness=1") == Weather(rain=0.5, road_wetness=1.0)
+    day = Weather.random(np.random.default_rng(7))
+    assert parse_weather("seed=7") == day and parse_weather("seed=7,dust=1") == replace(day, dust=1.0)
     for text, named in (("ran=0.5", "Did you mean 'rain'"), ("rain", "rain=0.5"), ("fog=2", "0..1, got 2")):
         with pytest.raises(UsageError, match=named):
             parse_weather(text)
