@@ -52,9 +52,9 @@ def sim(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server takes over both signals
     try:
+        sky = (weather, time_of_day)
         with _open_view(view_port) if view else contextlib.nullcontext() as page:
-            status = not headless and sys.stdout.isatty()
-            _serve(world, settings, port, weather, time_of_day, status=status, view=page)
+            _serve(world, settings, port, sky, status=not headless and sys.stdout.isatty(), view=page)
     except KeyboardInterrupt:
         pass
     _say("stopped")
@@ -84,8 +84,7 @@ def _serve(
     world: str,
     settings_argument: str | None,
     port: int | None,
-    weather: str,
-    time_of_day: str,
+    sky: tuple[str, str] = ("", ""),
     *,
     status: bool,
     view: LiveView | None = None,
@@ -98,7 +97,7 @@ def _serve(
     settings = load_settings(settings_argument, (Path.cwd(), Path.home() / "Documents" / "AirSim"))
     for warning in settings.warnings:
         _say(f"settings: {warning}")
-    air, sun = _conditions(weather, time_of_day, settings)
+    air, sun = _conditions(*sky, settings)
     if settings.host not in LOOPBACK:
         _say(f"settings: on LocalHostIp {settings.host} whoever reaches the port can fly, and have files written here.")
     started = time.monotonic()

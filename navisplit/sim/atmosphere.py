@@ -36,6 +36,10 @@ class Atmosphere:
         self._sun = self._sky = 1.0  # factors
         self._touched = False
 
+    def enter(self, light: Light) -> None:
+        """Another scene, lit like this; weather, date and factors stay."""
+        self._scene_light = light
+
     def set_weather(self, weather: Weather) -> None:
         """Another weather from now on."""
         self.weather, self._touched = weather, True

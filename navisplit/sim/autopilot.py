@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from navisplit.frames import Quaternion, Vector
 from navisplit.sim import controller, quadrotor
@@ -63,6 +64,8 @@ class Autopilot:
         self._mode = np.array(controller.IDLE_MODES, np.int64)
         self._last_mode = np.zeros(4, np.int64)
         self._memory = controller.fresh_memory()
+        self._history = np.zeros((quadrotor.HISTORY_STEPS, quadrotor.BODY_SIZE))
+        self._steps = 0  # ever done
         self.reset()
 
     def reset(self) -> None:
@@ -76,6 +79,7 @@ class Autopilot:
         self._last_mode[:] = 0
         self.armed, self.remote = True, RemoteControl()
         self._follow_remote()
+        self._forget()
 
     def _follow_remote(self) -> None:
         """Levelling sticks, as far as a remote control is there; without one the rotors idle."""
@@ -128,8 +132,18 @@ class Autopilot:
 
     def kinematics(self) -> Kinematics:
         """A copy of the state."""
-        b = self.body.copy()
-        return Kinematics(b[0:3], b[3:7], b[7:10], b[10:13], b[13:16], b[16:19])
+        return _kinematics(self.body)
+
+    def state_at(self, time_ns: int) -> Kinematics:
+        """The state at a step of the last 1.5 s; the oldest that is known for a time before."""
+        ago = (self.time_ns - time_ns) // STEP_NS
+        if ago <= 0:
+            return self.kinematics()
+        return _kinematics(self._history[(self._steps - min(ago, len(self._history) - 1)) % len(self._history)])
+
+    def _forget(self) -> None:
+        """The past was as the present: after a jump."""
+        self._history[:] = self.body
 
     # Set-points ---------------------------------------------------------------------------------------------------
     @property
@@ -188,10 +202,13 @@ class Autopilot:
             self._memory,
             self.gains,
             self.air,
+            self._history,
+            self._steps,
             steps,
             free_path_m,
         )
         self.time_ns += done * STEP_NS
+        self._steps += done
         return done, path
 
     def place(self, position: Vector, orientation: Quaternion) -> None:
@@ -220,3 +237,8 @@ class Autopilot:
         """Rotor signal that carries the weight here."""
         ratio = quadrotor.density_ratio(self.air[quadrotor.ALTITUDE_AT] - self.body[2])
         return quadrotor.MASS * quadrotor.GRAVITY / (4 * quadrotor.MAX_THRUST * ratio)
+
+
+def _kinematics(body: NDArray[np.float64]) -> Kinematics:
+    b = body.copy()
+    return Kinematics(b[0:3], b[3:7], b[7:10], b[10:13], b[13:16], b[16:19])

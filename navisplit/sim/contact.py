@@ -7,7 +7,7 @@ Everything here is ENU; called only when the known free distance is used up, so 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -83,6 +83,27 @@ class Contact:
     penetration: float  # m
     object_index: int  # into Scene.objects, -1 unknown
     floor: bool  # a surface below that can be stood on
+
+
+@dataclass(frozen=True)
+class CollisionState:
+    """The last hit (or touchdown). ENU."""
+
+    has_collided: bool = False
+    stamp_ns: int = 0
+    position: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) of the vehicle, m
+    point: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) of the contact, m
+    normal: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) unit, towards the vehicle
+    object_name: str = ""
+    object_id: int = -1
+    penetration: float = 0.0
+    speed: float = 0.0  # of the vehicle against what it hit, m/s
+
+    @classmethod
+    def at(cls, contact: Contact, stamp_ns: int, position: Vector, name: str, speed: float) -> CollisionState:
+        """Of a contact of a vehicle at ``position`` with what is called ``name``."""
+        depth = max(0.0, contact.penetration)
+        return cls(True, stamp_ns, position, contact.point, contact.normal, name, contact.object_index, depth, speed)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ PILOT_SIZE = 4
 WIND_AT, ALTITUDE_AT = 0, 3  # wind NED m/s; altitude of the NED origin above the sea, m
 AIR_SIZE = 4
 
+HISTORY_STEPS = 512  # of the recent past that is kept, 1.5 s: what late sensors measure
+
 MASS = 1.0  # kg
 INERTIA_X, INERTIA_Y, INERTIA_Z = 0.006721, 0.008041, 0.014279  # kg m^2
 ARM = 0.2275 * math.sqrt(0.5)  # rotor offset along x and along y, m
@@ -168,10 +170,15 @@ def fly(
     memory: NDArray[np.float64],
     gains: NDArray[np.float64],
     air: NDArray[np.float64],
+    history: NDArray[np.float64],
+    newest: int,
     steps: int,
     free_path_m: float,
 ) -> tuple[int, float]:
-    """Up to ``steps`` steps, ending early once the path flown exceeds ``free_path_m``; (steps done, path flown m)."""
+    """Up to ``steps`` steps, ending early once the path flown exceeds ``free_path_m``; (steps done, path flown m).
+
+    ``history`` (HISTORY_STEPS, BODY_SIZE) is a ring of the last states; ``newest`` the number of steps ever done.
+    """
     output = np.zeros(4)
     path = 0.0
     for done in range(steps):
@@ -179,6 +186,7 @@ def fly(
         rotors[OUTPUT] = rotors[FILTERED]
         rotors[FILTERED] = rotors[FILTERED] * ROTOR_KEEP + rotors[SIGNAL] * (1.0 - ROTOR_KEEP)
         path += moved
+        history[(newest + done + 1) % HISTORY_STEPS] = body
         _supervise(body, rotors, pilot, goal, mode)
         run_cascade(body, goal, mode, last_mode, memory, gains, output, STEP_S)
         if mode[0] == PASSTHROUGH and mode[1] == PASSTHROUGH and mode[2] == PASSTHROUGH and mode[3] == PASSTHROUGH:

@@ -20,6 +20,8 @@ from navisplit.sim.cameras import Camera, default_cameras
 from navisplit.sim.daylight import TimeOfDay, read_time_of_day
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.recording import RecordingSettings, read_recording
+from navisplit.sim.sensors.settings import sensors_of
+from navisplit.sim.sensors.specs import DEFAULT_SENSORS, Spec
 from navisplit.sim.settings_reader import Reader
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 41451
@@ -49,6 +51,7 @@ class VehicleSettings:
     position: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) m, NED from the player start
     yaw_deg: float = 0.0  # clockwise, added to the player start's
     cameras: Mapping[str, Camera] | None = None
+    sensors: Mapping[str, Spec] = field(default_factory=lambda: dict(DEFAULT_SENSORS))
 
     def mounted_cameras(self) -> dict[str, Camera]:
         """A fresh set of its cameras."""
@@ -62,7 +65,7 @@ class Settings:
     text: str = "{}"  # as getSettingsString returns it
     host: str = DEFAULT_HOST  # address on which to listen
     port: int = DEFAULT_PORT
-    clock_speed: float = 1.0
+    clock_speed: float = 1.0  # times real time; 0: as fast as possible
     origin: GeoPoint = field(default_factory=lambda: GeoPoint(47.641468, -122.140165, 122.0))
     wind: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) m/s NED
     vehicles: Mapping[str, VehicleSettings] = field(default_factory=lambda: {DEFAULT_VEHICLE: VehicleSettings()})
@@ -100,9 +103,6 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
     if mode not in ("", "Multirotor"):
         raise ConfigError(f"{source}: SimMode '{mode}' is not simulated here; only Multirotor is.")
     origin, wind = reader.inside("OriginGeopoint"), reader.inside("Wind")
-    clock_speed = reader.number("ClockSpeed", 1.0)
-    if not 0 < clock_speed <= 1000:
-        raise ConfigError(f"{source}: ClockSpeed must be more than 0 and at most 1000, got {clock_speed}.")
     place = GeoPoint(
         origin.number("Latitude", 47.641468),
         origin.number("Longitude", -122.140165),
@@ -113,12 +113,12 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
         text=text,
         host=reader.text("LocalHostIp", DEFAULT_HOST) or DEFAULT_HOST,
         port=int(reader.number("ApiServerPort", DEFAULT_PORT)),
-        clock_speed=clock_speed,
+        clock_speed=_clock_speed(reader),
         origin=place,
         wind=np.array([wind.number(axis, 0.0) for axis in "XYZ"]),
         vehicles=_vehicles(reader),
         recording=read_recording(reader.inside("Recording")),
-        template=VehicleSettings(cameras=_default_cameras(reader)),
+        template=_defaults(reader),
         external_cameras=read_cameras({}, reader.inside("ExternalCameras")),
         time_of_day=read_time_of_day(reader.inside("TimeOfDay"), place),
         palette=Path(colours).expanduser() if colours else None,
@@ -137,7 +137,7 @@ def _warnings(reader: Reader) -> tuple[str, ...]:
 
 
 def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
-    defaults = _default_cameras(reader)
+    defaults = _defaults(reader)
     vehicles = reader.inside("Vehicles")
     found: dict[str, VehicleSettings] = {}
     for name in sorted(vehicles.values):  # AirSim's default vehicle is the first of the alphabet
@@ -148,9 +148,26 @@ def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
         if entry.flag("AutoCreate", True):
             position = np.array([entry.number(axis, 0.0) for axis in "XYZ"])
             found[name] = VehicleSettings(
-                position, entry.number("Yaw", 0.0), read_cameras(defaults, entry.inside("Cameras"))
+                position,
+                entry.number("Yaw", 0.0),
+                read_cameras(defaults.mounted_cameras(), entry.inside("Cameras")),
+                sensors_of(entry.inside("Sensors"), defaults.sensors),
             )
-    return found or {DEFAULT_VEHICLE: VehicleSettings(cameras=defaults)}
+    return found or {DEFAULT_VEHICLE: defaults}
+
+
+def _defaults(reader: Reader) -> VehicleSettings:
+    """Of a vehicle that says nothing of its own."""
+    return VehicleSettings(cameras=_default_cameras(reader), sensors=sensors_of(reader.inside("DefaultSensors")))
+
+
+def _clock_speed(reader: Reader) -> float:
+    speed = reader.number("ClockSpeed", 1.0)
+    if not 0 <= speed <= 1000:
+        raise ConfigError(
+            f"{reader.source}: ClockSpeed must be 0 (as fast as possible) or more, at most 1000; got {speed:g}."
+        )
+    return speed
 
 
 def _default_cameras(reader: Reader) -> dict[str, Camera]:

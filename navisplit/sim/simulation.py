@@ -11,9 +11,12 @@ from navisplit.frames import Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim import quadrotor
 from navisplit.sim.atmosphere import Atmosphere, Conditions
 from navisplit.sim.contact import SceneProbe
+from navisplit.sim.geodesy import geo_of
 from navisplit.sim.markers import Markers
 from navisplit.sim.moving import Layers, LiveProbe, MovingLayer
 from navisplit.sim.scene import Material, Scene
+from navisplit.sim.sensors import Site
+from navisplit.sim.sensors.ranging import Surroundings
 from navisplit.sim.settings import Settings, VehicleSettings
 from navisplit.sim.things import MOTION_S, Thing, Things
 from navisplit.sim.vehicle import Vehicle
@@ -52,6 +55,9 @@ class Simulation:
         self._owed_ns = 0
         self.clock_ns = start_ns
         self.things = Things(scene)
+        self.atmosphere = Atmosphere(scene.light, self.settings.origin)
+        if self.settings.time_of_day is not None:
+            self.atmosphere.set_time_of_day(self.settings.time_of_day, start_ns)
         self.markers = Markers()
         self.external_cameras = dict(self.settings.external_cameras)  # by name; poses are NED from the player start
         self._survey(probe)
@@ -61,10 +67,7 @@ class Simulation:
         self._vehicles = {name: self._build(name) for name in self._setups}
 
     def _survey(self, probe: SceneProbe | None) -> None:
-        """Make what belongs to the scene: its light and air, and what is asked about it and its things."""
-        self.atmosphere = Atmosphere(self.scene.light, self.settings.origin)
-        if self.settings.time_of_day is not None:
-            self.atmosphere.set_time_of_day(self.settings.time_of_day, self.clock_ns)
+        """Make what is asked about the scene and its things."""
         self._layers = Layers(self.scene)
         self._layer = (0, self._layers.empty)  # revision of the things, and those things
         self._names = [thing.name for thing in self.scene.objects]  # then the layer's things, as its numbers count
@@ -84,6 +87,8 @@ class Simulation:
             object_names=self._names,
             motion=self._motion,
             cameras=setup.mounted_cameras(),
+            sensors=setup.sensors,
+            site=Site(lambda place: geo_of(place + setup.position, self.settings.origin), self.seed),
         )
         vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.wind
         return vehicle
@@ -103,6 +108,7 @@ class Simulation:
         self.scene, self.renderer = scene, renderer
         self.things = Things(scene)
         self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
+        self.atmosphere.enter(scene.light)
         self.markers.clear()
         self._survey(probe)
         self._vehicles = {name: self._build(name) for name in self._setups}
@@ -173,8 +179,8 @@ class Simulation:
 
     def _motion(self, number: int, point: Vector) -> Vector:
         """Velocity (3,) m/s of a point of an object by its number, ENU."""
-        moving = len(self.scene.objects) <= number < len(self._names)
-        return self.things.motion(self._names[number], point) if moving else np.zeros(3)
+        moves = len(self.scene.objects) <= number < len(self._names)
+        return self.things.motion(self._names[number], point) if moves else np.zeros(3)
 
     def snapshot(self, without: str | None = None) -> MovingLayer:
         """All that moved or moves, vehicles too, as it is now: for a picture that is drawn later, in any thread.
@@ -191,6 +197,13 @@ class Simulation:
         """What a vehicle's own range sensors meet now: as ``probe``, and the other vehicles."""
         layer = self.snapshot(without=name)
         return LiveProbe(self._baked, lambda: layer)
+
+    def surroundings_of(self, vehicle: Vehicle) -> Surroundings:
+        """What a vehicle's own range sensors meet now, by segmentation id: the scene, its things, other vehicles."""
+        layer = self.snapshot(without=vehicle.name)
+        labels = [*layer.labels.tolist(), *(thing.segmentation_id for thing in layer.things)]
+        probe = LiveProbe(self._baked, lambda: layer)
+        return Surroundings(probe, np.array(labels, np.int32), vehicle.origin)
 
     def _as_thing(self, vehicle: Vehicle) -> Thing:
         x, y, z = vehicle.position.tolist()

@@ -59,7 +59,7 @@ def test_the_default_is_airsims():
         ("{", "not JSON"),
         ("[]", "JSON object"),
         ('{"SimMode": "Car"}', "SimMode 'Car'"),
-        ('{"ClockSpeed": 0}', "ClockSpeed"),
+        ('{"ClockSpeed": -1}', "ClockSpeed"),
         ('{"ClockSpeed": "fast"}', "ClockSpeed"),
         ('{"Vehicles": {"A": {"VehicleType": "PX4Multirotor"}}}', "VehicleType 'PX4Multirotor'"),
         ('{"CameraDefaults": {"CaptureSettings": [{"Width": 0}]}}', "1..8192"),

@@ -100,7 +100,7 @@ def test_stamps_keep_every_nanosecond(service):
     service.simulation.vehicle().pilot.time_ns = 1_790_000_000_123_456_789
     state = wire(call("getMultirotorState", [""], service))
     assert state["timestamp"] == 1_790_000_000_123_456_789
-    assert wire(call("getGpsData", ["", ""], service))["gnss"]["time_utc"] == 1_790_000_000_123_456
+    assert wire(call("getRotorStates", [""], service))["timestamp"] == 1_790_000_000_123_456_789
 
 
 def test_latitude_is_good_to_a_millimetre(service):

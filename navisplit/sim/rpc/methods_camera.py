@@ -106,11 +106,10 @@ def _empty_answer(mount: Mount, request: ImageRequest) -> Struct:
     }
 
 
-@rpc(
-    "requests:[ImageRequest] vehicle_name:str external:bool?",
-    name="simGetImages",
-    differs="segmentation colours (settings can name AirSim's table) and the scale of optical flow are ours",
-)
+_OURS = "segmentation colours (without a copy of AirSim's table) and the scale of optical flow are this simulator's"
+
+
+@rpc("requests:[ImageRequest] vehicle_name:str external:bool?", name="simGetImages", differs=_OURS)
 def get_images(service: Service, requests: list[ImageRequest], vehicle: str, external: bool = False) -> Later:
     """Pictures of one moment."""
     session = Session(service, vehicle, external)
@@ -119,11 +118,7 @@ def get_images(service: Service, requests: list[ImageRequest], vehicle: str, ext
     return Later(lambda: [develop() for develop in shots])
 
 
-@rpc(
-    "camera_name:str image_type:int vehicle_name:str external:bool?",
-    name="simGetImage",
-    differs="segmentation colours (settings can name AirSim's table) and the scale of optical flow are ours",
-)
+@rpc("camera_name:str image_type:int vehicle_name:str external:bool?", name="simGetImage", differs=_OURS)
 def get_image(service: Service, camera: str, kind: int, vehicle: str, external: bool = False) -> Later:
     """One PNG; a zero byte where there is no picture."""
     session = Session(service, vehicle, external)

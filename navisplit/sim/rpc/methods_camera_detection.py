@@ -19,6 +19,7 @@ from navisplit.sim.simulation import Simulation
 
 _WHICH = "camera_name:str image_type:int"
 _WHOSE = "vehicle_name:str external:bool?"
+_DIFFERENCE = "places are relative to the camera wherever the vehicle started; AirSim takes off its start's offset"
 
 
 def _filter(service: Service, mount: Mount, kind: int) -> DetectionFilter:
@@ -45,7 +46,7 @@ def clear_names(service: Service, name: str, kind: int, vehicle: str, external: 
     _filter(service, find_mount(service, name, vehicle, external), kind).names.clear()
 
 
-@rpc(f"{_WHICH} {_WHOSE}", name="simGetDetections", differs="only what a ray from the camera can reach is reported")
+@rpc(f"{_WHICH} {_WHOSE}", name="simGetDetections", differs=_DIFFERENCE)
 def detections(service: Service, name: str, kind: int, vehicle: str, external: bool = False) -> list[Struct]:
     """Objects in view."""
     mount = find_mount(service, name, vehicle, external)

@@ -118,10 +118,7 @@ def _positive(name: str, value: float) -> float:
     return value
 
 
-@rpc(
-    f"enable:bool {CAMERA}",
-    name="simEnableManualFocus",
-)
+@rpc(f"enable:bool {CAMERA}", name="simEnableManualFocus")
 def enable_manual_focus(service: Service, enable: bool, name: str, vehicle: str, external: bool = False) -> None:
     """On: what is not at the focus distance is blurred. Off: all is sharp."""
     _adjust(service, name, vehicle, external, lambda lens: replace(lens, manual_focus=enable))
@@ -133,10 +130,7 @@ def focus_distance(service: Service, name: str, vehicle: str, external: bool = F
     return _lens(service, name, vehicle, external).focus_distance_cm
 
 
-@rpc(
-    f"focus_distance:float {CAMERA}",
-    name="simSetFocusDistance",
-)
+@rpc(f"focus_distance:float {CAMERA}", name="simSetFocusDistance")
 def set_focus_distance(service: Service, distance_cm: float, name: str, vehicle: str, external: bool = False) -> None:
     """Centimetres; shows while manual focus is on."""
     _adjust(service, name, vehicle, external, lambda lens: replace(lens, focus_distance_cm=distance_cm))
@@ -148,10 +142,7 @@ def focus_aperture(service: Service, name: str, vehicle: str, external: bool = F
     return _lens(service, name, vehicle, external).aperture
 
 
-@rpc(
-    f"focus_aperture:float {CAMERA}",
-    name="simSetFocusAperture",
-)
+@rpc(f"focus_aperture:float {CAMERA}", name="simSetFocusAperture")
 def set_focus_aperture(service: Service, aperture: float, name: str, vehicle: str, external: bool = False) -> None:
     """F-number; shows while manual focus is on."""
     _adjust(service, name, vehicle, external, lambda lens: replace(lens, aperture=aperture))

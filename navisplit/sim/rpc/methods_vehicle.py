@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from navisplit.errors import UsageError
 from navisplit.frames import Quaternion, Vector, euler_of, swap_ned_enu
-from navisplit.sim import geodesy, quadrotor, sensors
+from navisplit.sim import geodesy, quadrotor
 from navisplit.sim.autopilot import Kinematics
 from navisplit.sim.rpc import structs
 from navisplit.sim.rpc.service import (
@@ -26,7 +25,7 @@ from navisplit.sim.rpc.service import (
     unit,
 )
 from navisplit.sim.rpc.structs import Struct
-from navisplit.sim.rpc.table import HandlerError, rpc
+from navisplit.sim.rpc.table import rpc
 from navisplit.sim.settings import DEFAULT_VEHICLE
 
 
@@ -173,71 +172,3 @@ def home_geo_point(service: Service, vehicle: str) -> Struct:
     """Where the vehicle started."""
     start = service.world_ned(service.vehicle(vehicle).origin)
     return structs.geo_point(geodesy.geo_of(start, service.settings.origin))
-
-
-# Sensors ----------------------------------------------------------------------------------------------------------
-@rpc("imu_name:str vehicle_name:str", name="getImuData")
-def imu_data(service: Service, imu: str, vehicle: str) -> Struct:
-    """Inertial measurement."""
-    pilot = service.vehicle(vehicle).pilot
-    state = pilot.kinematics()
-    reading = sensors.read_imu(state)
-    return {
-        "time_stamp": pilot.time_ns,
-        "orientation": structs.quaternion(state.orientation),
-        "angular_velocity": structs.vector(reading.angular_velocity),
-        "linear_acceleration": structs.vector(reading.linear_acceleration),
-    }
-
-
-@rpc("barometer_name:str vehicle_name:str", name="getBarometerData")
-def barometer_data(service: Service, barometer: str, vehicle: str) -> Struct:
-    """Pressure altitude."""
-    drone = service.vehicle(vehicle)
-    reading = sensors.read_barometer(service.geo_point(drone))
-    return {
-        "time_stamp": drone.pilot.time_ns,
-        "altitude": reading.altitude_m,
-        "pressure": reading.pressure_pa,
-        "qnh": sensors.QNH_HPA,
-    }
-
-
-@rpc("magnetometer_name:str vehicle_name:str", name="getMagnetometerData")
-def magnetometer_data(service: Service, magnetometer: str, vehicle: str) -> Struct:
-    """Field in the body."""
-    drone = service.vehicle(vehicle)
-    reading = sensors.read_magnetometer(drone.pilot.kinematics(), service.geo_point(drone))
-    return {
-        "time_stamp": drone.pilot.time_ns,
-        "magnetic_field_body": structs.vector(reading),
-        "magnetic_field_covariance": [],
-    }
-
-
-@rpc("gps_name:str vehicle_name:str", name="getGpsData")
-def gps_data(service: Service, gps: str, vehicle: str) -> Struct:
-    """Position fix."""
-    drone = service.vehicle(vehicle)
-    pilot = drone.pilot
-    report = {
-        "geo_point": structs.geo_point(service.geo_point(drone)),
-        "eph": 0.1,
-        "epv": 0.1,
-        "velocity": structs.vector(pilot.velocity),
-        "fix_type": 3,
-        "time_utc": pilot.time_ns // 1000,
-    }
-    return {"time_stamp": pilot.time_ns, "gnss": report, "is_valid": True}
-
-
-@rpc("distance_sensor_name:str vehicle_name:str", name="getDistanceSensorData")
-def distance_data(service: Service, sensor: str, vehicle: str) -> Any:
-    """AirSim has none by default."""
-    raise HandlerError(f"No distance sensor with name {sensor} exist on vehicle")
-
-
-@rpc("lidar_name:str vehicle_name:str", name="getLidarData")
-def lidar_data(service: Service, lidar: str, vehicle: str) -> Any:
-    """AirSim has none by default."""
-    raise HandlerError(f"No lidar with name {lidar} exist on vehicle")

@@ -20,11 +20,7 @@ def enable_weather(service: Service, enable: bool) -> None:
     atmosphere.set_weather(replace(atmosphere.weather, enabled=enable))
 
 
-@rpc(
-    "param:int val:float",
-    name="simSetWeatherParameter",
-    differs="rain, snow, leaves, dust and fog look as our models have them",
-)
+@rpc("param:int val:float", name="simSetWeatherParameter")
 def set_weather_parameter(service: Service, parameter: int, value: float) -> None:
     """One of AirSim's WeatherParameter, 0..1; what is outside is brought into the range."""
     atmosphere = service.simulation.atmosphere
@@ -40,7 +36,7 @@ def set_weather_parameter(service: Service, parameter: int, value: float) -> Non
     "is_enabled:bool start_datetime:str is_start_datetime_dst:bool celestial_clock_speed:float "
     "update_interval_secs:float move_sun:bool",
     name="simSetTimeOfDay",
-    differs="a date without an offset is the standard time of the place, not of the machine",
+    differs="a date is the world's own standard time, not that of the machine's time zone",
 )
 def set_time_of_day(
     service: Service, enabled: bool, date: str, summer_time: bool, speed: float, update_s: float, move_sun: bool
@@ -62,7 +58,7 @@ def set_time_of_day(
 @rpc(
     "light_name:str intensity:float",
     name="simSetLightIntensity",
-    differs="the lights are the sun and the sky; 1 is as bright as the world has it",
+    differs="the lights are the sun and the sky, and 1 is the world's own brightness",
 )
 def set_light_intensity(service: Service, name: str, intensity: float) -> bool:
     """Brightness of "sun" or "sky", 1 as the scene has it (Unreal's names of them are known too)."""

@@ -12,7 +12,7 @@ VEHICLE = "Vehicles.NAME"
 CAPTURE, NOISE = f"{CAMERA}.CaptureSettings[]", f"{CAMERA}.NoiseSettings[]"
 KEYS: tuple[tuple[str, Any, str], ...] = (
     ("SimMode", "Multirotor", "Multirotor only; Car and ComputerVision are refused at the start"),
-    ("ClockSpeed", 2.0, "exact, any number up to 1000"),
+    ("ClockSpeed", 2.0, "exact, up to 1000; 0 is as fast as possible"),
     ("ClockType", "ScalableClock", "steps are always 3 ms"),
     ("LocalHostIp", "127.0.0.1", "the address on which to listen"),
     ("ApiServerPort", 41452, ""),

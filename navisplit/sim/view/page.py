@@ -152,7 +152,7 @@ def panel(drones: Sequence[Drone], details: Details) -> str:
     rows = [("Simulated time", f"{details.time_s:.1f} s, {state}"), ("API clients", str(details.clients))]
     for drone in drones:
         x, y, z = drone.position
-        hits = f", {drone.collisions} collisions" if drone.collisions else ""
+        hits = f", collisions: {drone.collisions}" if drone.collisions else ""
         place = f"({x:.1f}, {y:.1f}, {z:.1f}) m, {drone.speed_mps:.1f} m/s{hits}"
         rows.append((html.escape(drone.name), place))
     cells = "".join(f"<tr><td style='padding-right:1em'>{name}</td><td>{value}</td></tr>" for name, value in rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -140,8 +140,6 @@ def picture_of(simulation: Simulation, vehicle: str, camera: str) -> Callable[[]
         return None
     if renderer is None:
         return None
-    from dataclasses import replace
-
     from navisplit.sim.pictures import Film
 
     full = view.intrinsics
