@@ -34,7 +34,7 @@ def sim(
     settings: Annotated[str | None, typer.Option(help="AirSim's settings.json: a path, or JSON text.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port, 0 for a free one. [default: 41451]")] = None,
     headless: Annotated[bool, typer.Option(help="No status line on the terminal.")] = False,
-    weather: Annotated[str, typer.Option(help="Weather from the start, each 0..1: rain=0.5,fog=0.2.")] = "",
+    weather: Annotated[str, typer.Option(help="Weather from the start: rain=0.5,fog=0.2 (0..1), or seed=7.")] = "",
     time_of_day: Annotated[str, typer.Option(help="Date and time of the sun: 2026-06-21T18:30.")] = "",
     view: Annotated[bool, typer.Option(help="Show the world live on a page for a browser.")] = False,
     view_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of that page, 0 for a free one.")] = 8080,

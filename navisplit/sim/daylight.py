@@ -13,6 +13,7 @@ from navisplit.sim.settings_reader import Reader
 
 J2000_S = 946_728_000  # 2000-01-01 12:00 UTC, seconds since 1970
 _DAY_S = 86_400.0
+FINEST_S = 10.0  # the sun is shown no more often than it moves by 0.04 degrees: shadows are baked anew each time
 
 
 def sun_direction(epoch_s: float, place: GeoPoint) -> tuple[float, float, float]:
@@ -53,9 +54,8 @@ class TimeOfDay:
         start_s = self.clock_ns * 1e-9 if self.start_s is None else self.start_s
         if not self.moves:
             return start_s
-        if self.update_s > 0:
-            passed_s = math.floor(passed_s / self.update_s) * self.update_s
-        return start_s + passed_s * self.speed
+        step_s = max(self.update_s * self.speed, FINEST_S)
+        return start_s + math.floor(passed_s * self.speed / step_s) * step_s
 
     def light(self, light: Light, clock_ns: int, place: GeoPoint) -> Light:
         """A world's light with the sun of the moment; how warm it is follows from the sun's height."""

@@ -71,10 +71,11 @@ class Film:
         light = self.conditions.light or Light()
         mist = np.array(mist_colour(light), np.float32)
         if weather.on_the_ground and self.ortho_width_m is None:
-            weather_passes.draw_ground(rgb, depth, self.normals, rows, weather, mist)
+            weather_passes.draw_ground(rgb, depth, self.normals, rows, weather, mist, self.renderer.roofs)
         weather_passes.draw_air(rgb, depth, rows, weather, mist)
         if self.ortho_width_m is None:
-            weather_passes.draw_falling(rgb, depth, rows, weather, mist, self.conditions.time_s, self.conditions.seed)
+            now = self.conditions
+            weather_passes.draw_falling(rgb, depth, rows, weather, mist, self.renderer.roofs, now.time_s, now.seed)
         return rgb
 
     def shown(self) -> Frame:

@@ -7,6 +7,7 @@ import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -29,6 +30,8 @@ from navisplit.sim.shading import World
 from navisplit.sim.shadow import ShadowMap, bake_shadow, without_triangles
 from navisplit.sim.sky import bake_sky, bake_variation, sun_vector
 from navisplit.sim.surface import build_surface, ground_colour
+
+ROOF_TEXELS = 1024
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,12 @@ class RayCaster:
         world = self._world_without(layer.hidden)
         trace_normals(world.bvh, world.surface, layer.moving.things, layer.moving.surface, camera_rows(view), normals)
         return normals
+
+    @cached_property
+    def roofs(self) -> ShadowMap:
+        """What the open sky reaches, as a shadow map of a sun overhead: rain and snow fall only there."""
+        large = self.scene.triangle_count >= WORTH_TRIANGLES
+        return bake_shadow(self.query.bvh.triangles, (0.0, 0.0, 1.0), ROOF_TEXELS, large)
 
     def depth_batch(self, views: Sequence[CameraView], layer: MovingLayer | None = None) -> NDArray[np.float32]:
         """Planar depth (N, H, W); UsageError when the views differ in size."""

@@ -40,6 +40,8 @@ WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
     "EnableCollisions": (True,),
     "AllowAPIAlways": (True,),
     "EnableTrace": (False,),
+    **dict.fromkeys(("InitMethod", "MeshNamingMethod"), ("",)),
+    "OverrideExisting": (False,),
 }
 """Keys that are not read, and the values for which that makes no difference; another value is named in a warning."""
 

@@ -148,12 +148,12 @@ def _extremes(depth: Floats) -> Floats:
 
 
 @inlined
-def sunlit(shadow: ShadowMap, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
-    """Share of the sun's disc seen from a point, 0..1: 4x4 comparisons, bilinear weights (percentage-closer filter)."""
-    m, size = shadow.to_texel, shadow.depth.shape[0]
-    u = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3] - _HALF
-    v = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3] - _HALF
-    depth = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+def sunlit(shadow: ShadowMap, u: np.float32, v: np.float32, depth: np.float32) -> np.float32:
+    """Share of the sun's disc seen from a point (column, row, depth) of the map, 0..1: a percentage-closer filter.
+
+    4x4 comparisons with bilinear weights.
+    """
+    u, v, size = u - _HALF, v - _HALF, shadow.depth.shape[0]
     if u < 1 or v < 1 or u >= size - 3 or v >= size - 3:
         return _ONE
     column, row = int(u), int(v)

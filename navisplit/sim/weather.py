@@ -91,7 +91,7 @@ NAMES = tuple(field.name for field in fields(Weather) if field.name != "enabled"
 
 
 def parse_weather(text: str) -> Weather:
-    """From "rain=0.5,fog=0.2". Raises UsageError."""
+    """From "rain=0.5,fog=0.2", or a day by seed from "seed=7". Raises UsageError."""
     weather = Weather()
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, value = part.partition("=")
@@ -99,6 +99,9 @@ def parse_weather(text: str) -> Weather:
             number = float(value)
         except ValueError:
             raise UsageError(f"Weather: expected name=0..1 such as rain=0.5, got {part!r}.") from None
+        if name.strip() == "seed" and number >= 0:
+            weather = Weather.random(np.random.default_rng(int(number)))
+            continue
         if not 0.0 <= number <= 1.0:
             raise UsageError(f"Weather: {name} must be 0..1, got {value}.")
         weather = weather.changed(name.strip().replace("-", "_"), number)

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from navisplit.sim.kernel import Bytes, Floats, kernel
+from navisplit.sim.kernel import Bytes, Floats, inlined, kernel
 from navisplit.sim.scene import SKY_DEPTH_M
-from navisplit.sim.sky import lattice, layered_noise
+from navisplit.sim.shadow import ShadowMap, sunlit
+from navisplit.sim.sky import lattice, layered_noise, value_noise
 from navisplit.sim.weather import Weather
 
 f32 = np.float32
@@ -40,11 +41,15 @@ FLAKES = Fall(6000, 14.0, (0.5, 0.3, -1.2), 0.020, 0.25, 0.85, 0.0)
 LEAVES = Fall(260, 16.0, (0.9, 0.4, -0.9), 0.09, 0.8, 0.95, 0.0)
 
 
-def draw_ground(rgb: Bytes, depth: Floats, normals: Floats, rows: Floats, weather: Weather, mist: Floats) -> None:
-    """Wet, snow-covered or leaf-strewn surfaces that face up, in place; ``rows`` (4, 3) as ``camera_rows``."""
+def draw_ground(rgb: Bytes, depth: Floats, normals: Floats, rows: Floats, weather: Weather, mist: Floats,
+                roofs: ShadowMap) -> None:  # fmt: skip
+    """Wet, snow-covered or leaf-strewn surfaces that face up, in place; ``rows`` (4, 3) as ``camera_rows``.
+
+    Nothing lies where ``roofs``, a shadow map of a sun overhead, says that there is something above.
+    """
     wet = max(weather.road_wetness, 0.6 * weather.rain)
     snow = max(weather.road_snow, 0.35 * weather.snow)
-    _cover(rgb, depth, normals, rows, f32(wet), f32(snow), f32(weather.road_leaf), mist * f32(255))
+    _cover(rgb, depth, normals, rows, f32(wet), f32(snow), f32(weather.road_leaf), mist * f32(255), roofs)
 
 
 def draw_air(rgb: Bytes, depth: Floats, rows: Floats, weather: Weather, mist: Floats) -> None:
@@ -57,9 +62,9 @@ def draw_air(rgb: Bytes, depth: Floats, rows: Floats, weather: Weather, mist: Fl
 
 
 def draw_falling(
-    rgb: Bytes, depth: Floats, rows: Floats, weather: Weather, mist: Floats, time_s: float, seed: int
+    rgb: Bytes, depth: Floats, rows: Floats, weather: Weather, mist: Floats, roofs: ShadowMap, time_s: float, seed: int
 ) -> None:
-    """Rain, snow flakes and leaves in front of the camera, in place."""
+    """Rain, snow flakes and leaves in front of the camera and not under ``roofs``, in place."""
     bright = np.clip(mist * 0.65 + 0.35 * mist.max(), 0.0, 1.0) * 255.0
     leaf = np.array([0.72, 0.38, 0.12]) * (0.25 + 0.75 * float(mist.mean())) * 255.0
     for number, (fall, strength, colour) in enumerate(
@@ -69,9 +74,10 @@ def draw_falling(
         if count:
             moved = np.mod(np.array(fall.speed_mps) * time_s, fall.box_m)
             streak = np.array(fall.speed_mps) * fall.shutter_s
+            seed_of = np.uint32(seed * 7 + number)
             shape = np.array([fall.box_m, fall.size_m, fall.sway_m, fall.opacity], np.float32)
             _fall(rgb, depth, _axes(rows), moved.astype(np.float32), streak.astype(np.float32), shape,
-                  colour.astype(np.float32), f32(time_s % 1000.0), count, np.uint32(seed * 7 + number))  # fmt: skip
+                  colour.astype(np.float32), f32(time_s % 1000.0), count, seed_of, roofs)  # fmt: skip
 
 
 def _axes(rows: Floats) -> Floats:
@@ -97,9 +103,22 @@ def _blend(rgb: Bytes, i: int, j: int, red: np.float32, green: np.float32, blue:
     rgb[i, j, 2] = np.uint8(f32(rgb[i, j, 2]) + (blue - f32(rgb[i, j, 2])) * share)
 
 
+@inlined
+def _open_above(roofs: ShadowMap, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
+    """Share of the sky overhead that a point of the map sees, 0..1."""
+    m = roofs.to_texel
+    return sunlit(
+        roofs,
+        m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3],
+        m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3],
+        m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3],
+    )
+
+
 @kernel
 def _cover(rgb: Bytes, depth: Floats, normals: Floats, rows: Floats, wet: np.float32, snow: np.float32,
-           leaves: np.float32, mist: Floats) -> None:  # fmt: skip
+           leaves: np.float32, mist: Floats, roofs: ShadowMap) -> None:  # fmt: skip
+    lift = f32(0.15) + f32(1.5) * roofs.texel_m[0]
     height, width = depth.shape
     step = math.sqrt(rows[2, 0] ** 2 + rows[2, 1] ** 2 + rows[2, 2] ** 2)
     for i in range(height):
@@ -111,10 +130,13 @@ def _cover(rgb: Bytes, depth: Floats, normals: Floats, rows: Floats, wet: np.flo
             dy = rows[1, 1] + f32(j) * rows[2, 1] + f32(i) * rows[3, 1]
             dz = rows[1, 2] + f32(j) * rows[2, 2] + f32(i) * rows[3, 2]
             x, y = rows[0, 0] + dx * d, rows[0, 1] + dy * d
+            free = _open_above(roofs, x, y, rows[0, 2] + dz * d + lift)
+            if free <= 0:
+                continue
             if leaves > 0 and up > f32(0.6):
-                _strew(rgb, i, j, x, y, leaves, step * d)
+                _strew(rgb, i, j, x, y, leaves * free, step * d)
             if wet > 0:
-                share = wet * _smooth(f32(0.2), f32(0.8), up)
+                share = wet * free * _smooth(f32(0.2), f32(0.8), up)
                 _blend(rgb, i, j, _ZERO, _ZERO, _ZERO, share * f32(0.34))
                 puddle = _smooth(
                     f32(0.56) - f32(0.1) * wet, f32(0.66), layered_noise(x * f32(0.35), y * f32(0.35), 3, np.uint32(3))
@@ -128,7 +150,7 @@ def _cover(rgb: Bytes, depth: Floats, normals: Floats, rows: Floats, wet: np.flo
             if snow > 0:
                 drift = layered_noise(x * f32(0.8), y * f32(0.8), 3, np.uint32(11))
                 share = min(max((snow * f32(1.35) - drift) * f32(4.0), _ZERO), _ONE)
-                share *= _smooth(f32(0.2), f32(0.6), up)
+                share *= free * _smooth(f32(0.2), f32(0.6), up)
                 grey = f32(0.35) * f32(rgb[i, j, 0]) + f32(0.5) * f32(rgb[i, j, 1]) + f32(0.15) * f32(rgb[i, j, 2])
                 light = min(f32(0.62) + f32(0.38) * grey / max(mist[1] * f32(0.6), _ONE), f32(1.12))
                 _blend(rgb, i, j, min(mist[0] * light, f32(255)), min(mist[1] * light, f32(255)),
@@ -138,7 +160,9 @@ def _cover(rgb: Bytes, depth: Floats, normals: Floats, rows: Floats, wet: np.flo
 @kernel
 def _strew(rgb: Bytes, i: int, j: int, x: np.float32, y: np.float32, amount: np.float32, pixel_m: np.float32) -> None:
     """Fallen leaves: single ones near by, their mean colour where a pixel holds many."""
-    near = min(_LEAF_M / max(pixel_m * f32(2.0), f32(1e-3)), _ONE)
+    near = min(max(_LEAF_M / max(pixel_m * f32(2.5), f32(1e-3)) - f32(0.4), _ZERO), _ONE)
+    bend = value_noise(x * f32(2.3), y * f32(2.3), np.uint32(26))  # the cells lie along no line
+    x, y = x * f32(0.8) - y * f32(0.6) + f32(0.3) * bend, x * f32(0.6) + y * f32(0.8) - f32(0.25) * bend
     u, v = int(math.floor(x / _LEAF_M)), int(math.floor(y / _LEAF_M))
     chance, kind = lattice(u, v, np.uint32(21)), lattice(u, v, np.uint32(22))
     heap = layered_noise(x * f32(0.5), y * f32(0.5), 2, np.uint32(23))
@@ -171,7 +195,7 @@ def _veil(rgb: Bytes, depth: Floats, rows: Floats, extinction: np.float32, haze:
 
 @kernel
 def _fall(rgb: Bytes, depth: Floats, axes: Floats, moved: Floats, streak: Floats, shape: Floats, colour: Floats,
-          time_s: np.float32, count: int, seed: np.uint32) -> None:  # fmt: skip
+          time_s: np.float32, count: int, seed: np.uint32, roofs: ShadowMap) -> None:  # fmt: skip
     box, size, sway, opacity = shape[0], shape[1], shape[2], shape[3]
     focal = _ONE / math.sqrt(axes[2, 0] ** 2 + axes[2, 1] ** 2 + axes[2, 2] ** 2)
     place, head, tail = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
@@ -184,6 +208,8 @@ def _fall(rgb: Bytes, depth: Floats, axes: Floats, moved: Floats, streak: Floats
                 x += sway * math.sin(time_s * f32(1.7) + phase + f32(1.6 * c))
             place[c] = x - box * math.floor(x / box + _HALF)  # the box goes with the camera, its contents do not
         if not _project(axes, place, focal, head):
+            continue
+        if _open_above(roofs, place[0] + axes[0, 0], place[1] + axes[0, 1], place[2] + axes[0, 2]) < _HALF:
             continue
         opaque = opacity * min(size * focal / head[2], _ONE) * _smooth(box * f32(0.5), box * f32(0.3), head[2])
         if streaks:

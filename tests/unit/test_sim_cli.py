@@ -16,6 +16,7 @@ from navisplit.cli import bench, sim, world
 from navisplit.errors import ConfigError, NaviSplitError, SimulatorError, UsageError, WorldError
 from navisplit.sim.bench import Row
 from navisplit.sim.rpc.server import Server, listen
+from navisplit.sim.weather import Weather
 
 
 @pytest.fixture
@@ -64,6 +65,20 @@ def test_settings_are_taken_from_the_folder_or_the_option_and_warnings_are_said(
     run("sim", "--port", "0", "--settings", '{"Vehicles": {"Drone1": {}}}')
     assert [settings.clock_speed for settings in ends_when_ready] == [3.0, 1.0]
     assert list(ends_when_ready[1].vehicles) == ["Drone1"]
+
+
+def test_weather_and_time_of_day_hold_from_the_start_and_a_mistake_is_told_before_anything_is_built(
+    run, ends_when_ready, monkeypatch
+):
+    simulations, prepare = [], sim._prepare
+    monkeypatch.setattr(sim, "_prepare", lambda *a: simulations.append(prepare(*a)) or simulations[-1])
+    sky = ("--weather", "rain=0.5,fog=0.2", "--time-of-day", "2026-06-21T12:00")
+    assert run("sim", "--port", "0", *sky).exit_code == 0
+    conditions = simulations[0].conditions()
+    assert conditions.weather == Weather(rain=0.5, fog=0.2) and conditions.light.sun_direction[2] > 0.9
+    for wrong in (("--weather", "ran=1"), ("--time-of-day", "noon")):
+        assert isinstance(run("sim", "--port", "0", *wrong).exception, UsageError)
+    assert len(simulations) == 1
 
 
 def test_the_port_of_the_settings_counts_unless_one_is_given(run, ends_when_ready):

@@ -10,12 +10,13 @@ from render_scenes import yard
 from sim_service import settled
 
 from navisplit.errors import ConfigError
-from navisplit.frames import Intrinsics, quaternion_from_euler
+from navisplit.frames import Intrinsics, quaternion_from_euler, yaw_of
 from navisplit.sim.flow import Moment, flow_bytes, flow_colours, optical_flow
 from navisplit.sim.renderer import CameraView, RayCaster
 from navisplit.sim.rpc import images
 from navisplit.sim.rpc import server as _server  # noqa: F401  (fills the table)
 from navisplit.sim.rpc.images import load_palette, segmentation_palette
+from navisplit.sim.rpc.mounts import find_mount
 from navisplit.sim.rpc.pacing import Pacer
 from navisplit.sim.rpc.service import Service
 from navisplit.sim.rpc.table import call
@@ -213,3 +214,19 @@ def test_what_scripts_place_is_seen_by_every_image_type_and_flows(service):
     things.remove("crate")
     things.remove("gift")
     assert set(np.unique(take(service, 7)[0])) == {0, 1, 9}
+
+
+def test_motion_blur_follows_the_cameras_own_motion_and_is_none_at_rest(caster):
+    blurred = [{**size, "MotionBlurAmount": 1.0} for size in SIZE]
+    service, sharp = make(caster, CameraDefaults={"CaptureSettings": blurred}), make(caster)
+    pilot = service.simulation.vehicle().pilot
+    np.testing.assert_array_equal(take(service, 0)[0], take(sharp, 0)[0])
+    pilot.velocity[:] = [6.0, 0.0, 0.0]  # NED: to the left of where it looks
+    pilot.angular_rate[:] = [0.0, 0.0, 3.0]  # FRD: to the right
+    mount = find_mount(service, "0", "", False)
+    now, then = mount.view(0), mount.shutter_opened(1.0)
+    turned = yaw_of(then.orientation) - yaw_of(now.orientation)
+    assert turned == pytest.approx(3.0 / 60)  # ENU: it looked further left
+    arm = 0.46 * np.array([math.cos(turned) - 1, math.sin(turned), 0.0])
+    assert then.position - now.position == pytest.approx(np.array([0.0, -0.1, 0.0]) + arm, abs=1e-9)
+    assert np.abs(take(service, 0)[0].astype(int) - take(sharp, 0)[0]).max() > 10

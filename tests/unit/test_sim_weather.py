@@ -1,14 +1,15 @@
 """The sun stands where it is known to, the day runs on simulated time, weather shows only while it is on."""
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import numpy as np
 import pytest
-from render_scenes import view, yard
+from render_scenes import box, view, yard
 from sim_service import make_service, refused
 
 from navisplit.errors import ConfigError, UsageError
-from navisplit.sim.atmosphere import Atmosphere
+from navisplit.sim.atmosphere import Atmosphere, Conditions
 from navisplit.sim.daylight import TimeOfDay, read_date, sun_direction
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.pictures import Film
@@ -64,7 +65,7 @@ def test_the_sun_moves_with_simulated_time_in_the_steps_asked_for():
     time = TimeOfDay(1000.0, clock_ns=int(5e9), speed=60.0, update_s=2.0)
     assert [time.epoch_s(int(s * 1e9)) for s in (0, 5, 6.9, 7, 9.5)] == [1000, 1000, 1000, 1120, 1240]
     assert TimeOfDay(1000.0, clock_ns=0, moves=False).epoch_s(int(1e12)) == 1000.0
-    assert TimeOfDay(1000.0, update_s=0.0, speed=2.0).epoch_s(int(3e9)) == 1006.0
+    assert TimeOfDay(1000.0, update_s=0.0, speed=2.0).epoch_s(int(6e9)) == 1010.0  # no finer than 10 s of the sun
 
 
 def test_noon_is_brighter_than_evening_and_evening_than_night(caster):
@@ -115,6 +116,19 @@ def test_snow_lies_on_the_ground_and_not_on_walls(caster):
     assert np.abs(change[front]).max() == 0
 
 
+def test_it_neither_rains_nor_snows_under_a_roof():
+    base = yard()
+    hall = RayCaster(replace(base, objects=(*base.objects, box("roof", (5, 0, 6), (60, 60, 0.2), 0, 3))))
+    down = view(96, 54, position=(0.0, 0.0, 3.0), pitch=1.2)
+
+    def seen(weather):
+        # the light of the weather apart: only what falls and lies is compared
+        return Film(hall, down, Conditions(weather=weather, time_s=1.0)).scene.astype(int)
+
+    for weather in (Weather(road_snow=1.0, road_wetness=1.0, road_leaf=1.0), Weather(maple_leaf=1.0)):
+        np.testing.assert_array_equal(seen(weather), seen(Weather()))
+
+
 def test_rain_closes_the_clouds_and_calm_weather_leaves_the_light_alone():
     light = Light(cloud_cover=0.2)
     assert Weather(rain=0.5).light(light).cloud_cover == 0.9
@@ -131,6 +145,8 @@ def test_weather_by_seed_is_valid_varied_and_repeatable():
 
 def test_weather_is_read_from_text_and_mistakes_are_named():
     assert parse_weather("rain=0.5, road-wetness=1") == Weather(rain=0.5, road_wetness=1.0)
+    day = Weather.random(np.random.default_rng(7))
+    assert parse_weather("seed=7") == day and parse_weather("seed=7,dust=1") == replace(day, dust=1.0)
     for text, named in (("ran=0.5", "Did you mean 'rain'"), ("rain", "rain=0.5"), ("fog=2", "0..1, got 2")):
         with pytest.raises(UsageError, match=named):
             parse_weather(text)
