@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from navisplit.errors import UsageError
 
 if TYPE_CHECKING:
     from navisplit.sim.rpc.server import Server
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 STATUS_PERIOD_S = 1.0
+MAX_CLOCK_SPEED = 1000.0
 WORTH_TELLING_S = 5.0  # a preparation longer than this was mostly compiling
 
 
@@ -31,6 +35,10 @@ def sim(
     world: Annotated[str, typer.Option(help="A world that ships (forest, ...) or an SDF file.")] = "forest",
     settings: Annotated[str | None, typer.Option(help="AirSim's settings.json: a path, or JSON text.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port, 0 for a free one. [default: 41451]")] = None,
+    clock_speed: Annotated[
+        str | None, typer.Option(help="Times real time, or max: as fast as possible. [default: ClockSpeed, or 1]")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sensors' noise.")] = 0,
     headless: Annotated[bool, typer.Option(help="No status line on the terminal.")] = False,
     view: Annotated[bool, typer.Option(help="Show the world live on a page for a browser.")] = False,
     view_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of that page, 0 for a free one.")] = 8080,
@@ -41,7 +49,9 @@ def sim(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server takes over both signals
     try:
         with _open_view(view_port) if view else contextlib.nullcontext() as page:
-            _serve(world, settings, port, status=not headless and sys.stdout.isatty(), view=page)
+            clock = None if clock_speed is None else _speed(clock_speed)
+            status = not headless and sys.stdout.isatty()
+            _serve(world, settings, port, clock=clock, seed=seed, status=status, view=page)
     except KeyboardInterrupt:
         pass
     _say("stopped")
@@ -52,6 +62,17 @@ def install_airsim() -> None:
     from navisplit.airsim.install import install
 
     install(_say)
+
+
+def _speed(text: str) -> float:
+    """Of ``--clock-speed``; 0 is as fast as possible."""
+    try:
+        speed = 0.0 if text == "max" else float(text)
+    except ValueError:
+        speed = math.nan
+    if not (0 < speed <= MAX_CLOCK_SPEED or text in ("max", "0")):
+        raise UsageError(f"--clock-speed must be a number up to {MAX_CLOCK_SPEED}, or max; got '{text}'.")
+    return speed
 
 
 def _say(line: str) -> None:
@@ -68,7 +89,14 @@ def _open_view(port: int) -> LiveView:
 
 
 def _serve(
-    world: str, settings_argument: str | None, port: int | None, *, status: bool, view: LiveView | None = None
+    world: str,
+    settings_argument: str | None,
+    port: int | None,
+    *,
+    clock: float | None,
+    seed: int,
+    status: bool,
+    view: LiveView | None = None,
 ) -> None:
     import asyncio
 
@@ -80,7 +108,7 @@ def _serve(
         _say(f"settings: {warning}")
     started = time.monotonic()
     with listen(HOST, settings.port if port is None else port) as listener:
-        simulation = _prepare(world, settings)
+        simulation = _prepare(world, settings, seed)
         took_s = time.monotonic() - started
 
         def ready(server: Server) -> None:
@@ -90,7 +118,8 @@ def _serve(
             )
 
         async def run() -> None:
-            server = Server(simulation, listener, clock_speed=settings.clock_speed, notify=_say)
+            speed = settings.clock_speed if clock is None else clock
+            server = Server(simulation, listener, clock_speed=speed, notify=_say)
             showing = [asyncio.create_task(_show_status(server))] if status else []
             if view is not None:
                 showing.append(asyncio.create_task(view.show(server)))
@@ -101,7 +130,7 @@ def _serve(
         asyncio.run(run())
 
 
-def _prepare(world: str, settings: Settings) -> Simulation:
+def _prepare(world: str, settings: Settings, seed: int) -> Simulation:
     """Build the world and run everything once, so that nothing is compiled in flight."""
     from navisplit.sim.worlds import load_scene
 
@@ -120,7 +149,7 @@ def _prepare(world: str, settings: Settings) -> Simulation:
     took_s = time.monotonic() - started
     if took_s > WORTH_TELLING_S:
         _say(f"prepared in {took_s:.0f} s; the next start is faster")
-    return Simulation(scene, renderer=renderer, settings=settings, start_ns=time.time_ns())
+    return Simulation(scene, renderer=renderer, settings=settings, seed=seed, start_ns=time.time_ns())
 
 
 async def _show_status(server: Server) -> None:
