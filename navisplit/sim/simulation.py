@@ -10,6 +10,7 @@ from navisplit.errors import SimulatorError, UsageError, nearest_name
 from navisplit.frames import Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim import quadrotor
 from navisplit.sim.contact import SceneProbe
+from navisplit.sim.encounters import Encounters
 from navisplit.sim.geodesy import geo_of
 from navisplit.sim.markers import Markers
 from navisplit.sim.moving import Layers, LiveProbe, MovingLayer
@@ -55,6 +56,7 @@ class Simulation:
         self.clock_ns = start_ns
         self.things = Things(scene)
         self.markers = Markers()
+        self._encounters = Encounters()
         self._survey(probe)
         self.wind = np.asarray(self.settings.wind, np.float64)
         self._setups = dict(self.settings.vehicles)
@@ -140,8 +142,10 @@ class Simulation:
             passed = (self.clock_ns - self._start_ns) // quadrotor.STEP_NS
             chunk = min(count, _MOTION_STEPS - passed % _MOTION_STEPS) if self.things.acting else count
             self._see_changes()
+            chunk = self._encounters.free(self.vehicles, chunk)
             for vehicle in self._vehicles.values():
                 vehicle.advance(chunk)
+            self._encounters.settle(self.vehicles)
             self.clock_ns += chunk * quadrotor.STEP_NS
             count -= chunk
             if (passed + chunk) % _MOTION_STEPS == 0:
