@@ -27,11 +27,13 @@ def register(app: typer.Typer) -> None:
 
 
 def sim(world: WorldOption = "forest", as_json: JsonOption = False) -> None:
-    """The simulator: frames (RGB, depth and segmentation at 256x144), depth batches, distance queries."""
+    """The simulator: frames (RGB, depth and segmentation at 256x144), depth batches, queries, 100 drones, a lidar."""
     from navisplit.sim.bench import bench
+    from navisplit.sim.bench_fleet import bench_fleet
     from navisplit.sim.worlds import load_scene
 
-    _print({world: bench(load_scene(world))}, as_json)
+    scene = load_scene(world)
+    _print({world: {**bench(scene), **bench_fleet(scene)}}, as_json)
 
 
 def head(
