@@ -42,8 +42,16 @@ def sim(
     headless: Annotated[bool, typer.Option(help="No status line on the terminal.")] = False,
     view: Annotated[bool, typer.Option(help="Show the world live on a page for a browser.")] = False,
     view_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of that page, 0 for a free one.")] = 8080,
+    compatibility: Annotated[
+        bool, typer.Option(help="Print how each of AirSim's methods is answered, and end.")
+    ] = False,
 ) -> None:
     """Simulate a quadrotor and its cameras, and answer AirSim's API until Ctrl-C or SIGTERM."""
+    if compatibility:
+        from navisplit.sim.rpc.compatibility import compatibility_page
+
+        print(compatibility_page(), end="")
+        return
     import signal
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server takes over both signals

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from navisplit.sim.bvh import STACK_SIZE, Bvh
+from navisplit.sim.bvh import Bvh
 from navisplit.sim.kernel import Floats, Ints, kernel
-from navisplit.sim.trace import LANES, trace_packet
+from navisplit.sim.trace import LANES, PACKET_STACK, trace_packet
 
 f32 = np.float32
 
@@ -65,7 +65,7 @@ def _bake(bvh: Bvh, vertices: Floats, normals: Floats, spread: Floats, soft: NDA
           exposure: Floats) -> None:  # fmt: skip
     origin = np.empty(3, np.float32)
     directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
-    stack = np.empty(STACK_SIZE, np.int32)
+    stack = np.empty(PACKET_STACK, np.int32)
     distance, hit = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
     for i in range(vertices.shape[0]):
         nx, ny, nz = normals[i, 0], normals[i, 1], normals[i, 2]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from navisplit.sim.bvh import STACK_SIZE, Bvh
+from navisplit.sim.bvh import Bvh
 from navisplit.sim.instances import Instances, new_lanes, trace_things
 from navisplit.sim.kernel import Floats, kernel
-from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, trace_packet
+from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_STACK, PACKET_WIDTH, aim_packet, trace_packet
 
 
 @kernel
@@ -15,7 +15,7 @@ def trace_depth(bvh: Bvh, things: Instances, cameras: Floats, nothing: np.float3
     """Planar depth (N, height, width) of N cameras (N, 4, 3); ``nothing`` where no triangle is."""
     count, height, width = depth.shape
     directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
-    stack = np.empty(STACK_SIZE, np.int32)
+    stack = np.empty(PACKET_STACK, np.int32)
     distance, hit, thing = np.empty(LANES, np.float32), np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     lanes, any_things = new_lanes(), things.frames.shape[0] > 0
     for n in range(count):

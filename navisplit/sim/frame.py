@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from navisplit.sim.bvh import STACK_SIZE
 from navisplit.sim.instances import Instances, new_lanes, trace_things
 from navisplit.sim.kernel import Bytes, Floats, Ints, inlined, kernel
 from navisplit.sim.scene import SKY_DEPTH_M
 from navisplit.sim.shading import World, shade_from_things, shade_packet, shade_things
 from navisplit.sim.surface import Surface
-from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, trace_packet
+from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_STACK, PACKET_WIDTH, aim_packet, trace_packet
 
 f32 = np.float32
 _ZERO, _ONE = f32(0.0), f32(1.0)
@@ -58,7 +57,7 @@ def render_frame(world: World, moving: Moving, camera: Floats, rgb: Bytes, depth
         np.empty((4, LANES), np.float32),
         np.empty((3, LANES), np.float32),
     )
-    stack, lanes, colour = np.empty(STACK_SIZE, np.int32), new_lanes(), np.empty((3, LANES), np.float32)
+    stack, lanes, colour = np.empty(PACKET_STACK, np.int32), new_lanes(), np.empty((3, LANES), np.float32)
     distance, hit, thing = np.empty(LANES, np.float32), np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     visible = np.empty(LANES, np.float32)
     visible[:] = _ONE

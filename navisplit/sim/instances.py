@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from navisplit.sim.bvh import STACK_SIZE, Bvh
+from navisplit.sim.bvh import Bvh
 from navisplit.sim.kernel import Floats, Ints, index, inlined, kernel, outlined
 from navisplit.sim.rays import box_distance, cast_ray, enters_box, nearest_point
-from navisplit.sim.trace import LANES, reciprocal, trace_packet
+from navisplit.sim.trace import LANES, PACKET_STACK, reciprocal, trace_packet
 
 f32 = np.float32
 _ZERO = f32(0.0)
@@ -41,7 +41,7 @@ class Lanes(NamedTuple):
     own: Floats  # (3, 32) directions or points in a thing's frame
     origin: Floats  # (3,)
     found: Ints  # (32,)
-    stack: Ints  # (STACK_SIZE,)
+    stack: Ints  # (PACKET_STACK,)
 
 
 @inlined
@@ -277,5 +277,5 @@ def new_lanes() -> Lanes:
         np.empty((3, LANES), np.float32),
         np.empty(3, np.float32),
         np.empty(LANES, np.int32),
-        np.empty(STACK_SIZE, np.int32),
+        np.empty(PACKET_STACK, np.int32),
     )

@@ -147,7 +147,7 @@ class _Reader:
             raise ConfigError(f"{self.source}: {key} must be true or false, got {value!r}.")
         return value
 
-    def entries(self, key: str) -> list[_Reader]:
+    def each(self, key: str) -> list[_Reader]:
         """A list of objects."""
         values = self.values.get(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
@@ -163,7 +163,7 @@ class _Reader:
 
 def _recording(entry: _Reader) -> RecordingSettings:
     shots: dict[str, list[dict[str, Any]]] = {}
-    for shot in entry.entries("Cameras"):
+    for shot in entry.each("Cameras"):
         request = {
             "camera_name": shot.text("CameraName", ""),
             "image_type": int(shot.number("ImageType", 0)),

@@ -15,6 +15,7 @@ _ZERO, _HALF, _ONE = f32(0.0), f32(0.5), f32(1.0)
 _MARGIN_M = 0.5
 _OUTSKIRTS = 0.01  # share of the corners on each side that may lie outside the map, in full sun
 _OUTSKIRTS_MARGIN_M = 8.0
+_BLOCK = 4  # texels
 
 
 class ShadowMap(NamedTuple):
@@ -23,6 +24,7 @@ class ShadowMap(NamedTuple):
     depth: Floats  # (N, N) m below the plane through the scene's highest point towards the sun; large where nothing is
     to_texel: Floats  # (3, 4) world point -> column, row, depth
     texel_m: Floats  # (1,) size of a texel
+    extremes: Floats  # (N/4, N/4, 2) least and largest depth that the filter meets around a block of 4x4 texels
 
 
 def bake_shadow(triangles: Floats, sun: ArrayLike, resolution: int) -> ShadowMap:
@@ -42,7 +44,7 @@ def bake_shadow(triangles: Floats, sun: ArrayLike, resolution: int) -> ShadowMap
     to_texel = np.concatenate([axes * scale[:, None], (-low * scale)[:, None]], axis=1).astype(np.float32)
     depth = np.full((resolution, resolution), 1e9, np.float32)
     _rasterise(((seen - low) * scale).astype(np.float32).reshape(-1, 9), depth)
-    return ShadowMap(depth, to_texel, np.array([texel], np.float32))
+    return ShadowMap(depth, to_texel, np.array([texel], np.float32), _extremes(depth))
 
 
 def without_triangles(shadow: ShadowMap, triangles: Floats, removed: Floats) -> ShadowMap:
@@ -59,7 +61,7 @@ def without_triangles(shadow: ShadowMap, triangles: Floats, removed: Floats) -> 
         corners[:, 1::3] -= f32(low[1])
         _rasterise(corners, patch)
         depth[low[1] : high[1], low[0] : high[0]] = patch
-    return shadow._replace(depth=depth)
+    return shadow._replace(depth=depth, extremes=_extremes(depth))
 
 
 def _to_texels(shadow: ShadowMap, triangles: Floats) -> Floats:
@@ -95,6 +97,28 @@ def _rasterise(corners: Floats, depth: Floats) -> None:
                         depth[row, column] = z
 
 
+@kernel
+def _extremes(depth: Floats) -> Floats:
+    """Of rows and columns 4 i - 1 .. 4 i + 5, which are those that a filter with its corner in the block touches."""
+    size = depth.shape[0]
+    blocks = (size + _BLOCK - 1) // _BLOCK
+    across = np.empty((size, blocks, 2), np.float32)
+    for row in range(size):
+        for i in range(blocks):
+            least, largest = depth[row, i * _BLOCK], depth[row, i * _BLOCK]
+            for column in range(max(i * _BLOCK - 1, 0), min(i * _BLOCK + _BLOCK + 2, size)):
+                least, largest = min(least, depth[row, column]), max(largest, depth[row, column])
+            across[row, i, 0], across[row, i, 1] = least, largest
+    extremes = np.empty((blocks, blocks, 2), np.float32)
+    for j in range(blocks):
+        extremes[j] = across[j * _BLOCK]
+        for row in range(max(j * _BLOCK - 1, 0), min(j * _BLOCK + _BLOCK + 2, size)):
+            for i in range(blocks):
+                extremes[j, i, 0] = min(extremes[j, i, 0], across[row, i, 0])
+                extremes[j, i, 1] = max(extremes[j, i, 1], across[row, i, 1])
+    return extremes
+
+
 @inlined
 def sunlit(shadow: ShadowMap, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
     """Share of the sun's disc seen from a point, 0..1: 4x4 comparisons, bilinear weights (percentage-closer filter)."""
@@ -105,6 +129,12 @@ def sunlit(shadow: ShadowMap, x: np.float32, y: np.float32, z: np.float32) -> np
     if u < 1 or v < 1 or u >= size - 3 or v >= size - 3:
         return _ONE
     column, row = int(u), int(v)
+    # Away from the rims of shadows all comparisons agree.
+    block_row, block_column = index(row // _BLOCK), index(column // _BLOCK)
+    if depth <= shadow.extremes[block_row, block_column, 0]:
+        return _ONE
+    if depth > shadow.extremes[block_row, block_column, 1]:
+        return _ZERO
     a, b = u - f32(column), v - f32(row)
     lit = _ZERO
     for j in range(4):

@@ -59,6 +59,7 @@ class Simulation:
         self._encounters = Encounters()
         self._survey(probe)
         self.wind = np.asarray(self.settings.wind, np.float64)
+        self.vehicle_ids: dict[str, int] = {}  # segmentation ids of vehicles, where a script has set them
         self._setups = dict(self.settings.vehicles)
         self._vehicles = {name: self._build(name) for name in self._setups}
 
@@ -198,7 +199,9 @@ class Simulation:
     def _as_thing(self, vehicle: Vehicle) -> Thing:
         x, y, z = vehicle.position.tolist()
         qx, qy, qz, qw = swap_quaternion(vehicle.pilot.orientation).tolist()
-        return Thing(vehicle.name, self._layers.airframe, (x, y, z), (qx, qy, qz, qw), vehicle=True)
+        label = self.vehicle_ids.get(vehicle.name, Thing.segmentation_id)
+        pose = (x, y, z), (qx, qy, qz, qw)
+        return Thing(vehicle.name, self._layers.airframe, *pose, segmentation_id=label, vehicle=True)
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass: whole steps now, the rest carried to the next call."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from navisplit.sim.bvh import Bvh
-from navisplit.sim.kernel import Floats, Ints, kernel, outlined
+from navisplit.sim.bvh import STACK_SIZE, Bvh
+from navisplit.sim.kernel import Floats, Ints, index, inlined, kernel, outlined
 
 f32, f64 = np.float32, np.float64
 
 PACKET_WIDTH, PACKET_HEIGHT = 8, 4
 LANES = PACKET_WIDTH * PACKET_HEIGHT
+PACKET_STACK = STACK_SIZE + 8  # and room for the sides that a packet enters boxes by
 FAR = f32(1e5)  # m; nothing is further away
 _SMALLEST_DIRECTION = f32(1e-9)  # keeps reciprocals finite
 _SMALLEST_DETERMINANT = f32(1e-14)
@@ -79,6 +80,51 @@ def _hit_triangle(e: Floats, triangle: int, dx: Floats, dy: Floats, dz: Floats, 
         hit[k] = number if ok else hit[k]
 
 
+@inlined
+def _meets_box(bvh: Bvh, node: int, x: np.float32, y: np.float32, z: np.float32, ix: Floats, iy: Floats, iz: Floats,
+               distance: Floats) -> bool:  # fmt: skip
+    """Whether any of 32 rays from (x, y, z) meets a node's box within its distance."""
+    low_x, low_y, low_z = bvh.bounds[node, 0] - x, bvh.bounds[node, 1] - y, bvh.bounds[node, 2] - z
+    high_x, high_y, high_z = bvh.bounds[node, 3] - x, bvh.bounds[node, 4] - y, bvh.bounds[node, 5] - z
+    wanted = 0
+    for k in range(LANES):
+        ax, bx = low_x * ix[k], high_x * ix[k]
+        ay, by = low_y * iy[k], high_y * iy[k]
+        az, bz = low_z * iz[k], high_z * iz[k]
+        enter = max(max(min(ax, bx), min(ay, by)), max(min(az, bz), f32(0.0)))
+        leave = min(min(max(ax, bx), max(ay, by)), max(az, bz)) * _SLACK
+        wanted |= 1 if enter <= min(leave, distance[k]) else 0
+    return wanted != 0
+
+
+@inlined
+def _faces_box(bvh: Bvh, node: int, sides: Ints, x: np.float32, y: np.float32, z: np.float32, ix: Floats, iy: Floats,
+               iz: Floats, distance: Floats) -> bool:  # fmt: skip
+    """The same for rays whose directions have equal signs: which planes they enter by, ``sides`` (6,), is known."""
+    in_x, in_y, in_z = bvh.bounds[node, sides[0]] - x, bvh.bounds[node, sides[1]] - y, bvh.bounds[node, sides[2]] - z
+    out_x, out_y, out_z = bvh.bounds[node, sides[3]] - x, bvh.bounds[node, sides[4]] - y, bvh.bounds[node, sides[5]] - z
+    out_x, out_y, out_z = out_x * _SLACK, out_y * _SLACK, out_z * _SLACK
+    wanted = 0
+    for k in range(LANES):
+        enter = max(max(in_x * ix[k], in_y * iy[k]), max(in_z * iz[k], f32(0.0)))
+        leave = min(min(out_x * ix[k], out_y * iy[k]), min(out_z * iz[k], distance[k]))
+        wanted |= 1 if enter <= leave else 0
+    return wanted != 0
+
+
+@inlined
+def _find_sides(directions: Floats, sides: Ints) -> bool:
+    """Columns of ``Bvh.bounds`` by which a packet enters and leaves boxes; whether all its rays have equal signs."""
+    alike = True
+    for c in range(3):
+        up = 0
+        for k in range(LANES):
+            up += 1 if directions[c, k] > 0 else 0
+        sides[c], sides[3 + c] = (c, 3 + c) if up > 0 else (3 + c, c)
+        alike &= (up == 0) | (up == LANES)
+    return alike
+
+
 @outlined
 def trace_packet(
     bvh: Bvh, root: int, origin: Floats, directions: Floats, work: Floats, stack: Ints, distance: Floats, hit: Ints
@@ -86,33 +132,30 @@ def trace_packet(
     """Nearest hit of 32 rays from one origin among the triangles below node ``root``.
 
     ``directions`` (3, 32); ``distance`` (32,) in: how far to look, out: where it hit, in units of the direction;
-    ``hit`` (32,) out: triangle in leaf order, untouched (-1) where nothing is hit; ``work`` (4, 32) scratch.
+    ``hit`` (32,) out: triangle in leaf order, untouched (-1) where nothing is hit; ``work`` (4, 32) and ``stack``
+    (PACKET_STACK,) are scratch.
     """
     x, y, z = origin[0], origin[1], origin[2]
     dx, dy, dz = directions[0], directions[1], directions[2]
     ix, iy, iz, edges = work[0], work[1], work[2], work[3]
     for k in range(LANES):
         ix[k], iy[k], iz[k] = reciprocal(dx[k]), reciprocal(dy[k]), reciprocal(dz[k])
+    sides = stack[STACK_SIZE:]
+    alike = _find_sides(directions, sides)
     stack[0], pending = root, 1
     while pending > 0:
         pending -= 1
-        node = stack[pending]
-        low_x, low_y, low_z = bvh.bounds[node, 0] - x, bvh.bounds[node, 1] - y, bvh.bounds[node, 2] - z
-        high_x, high_y, high_z = bvh.bounds[node, 3] - x, bvh.bounds[node, 4] - y, bvh.bounds[node, 5] - z
-        wanted = 0
-        for k in range(LANES):
-            ax, bx = low_x * ix[k], high_x * ix[k]
-            ay, by = low_y * iy[k], high_y * iy[k]
-            az, bz = low_z * iz[k], high_z * iz[k]
-            enter = max(max(min(ax, bx), min(ay, by)), max(min(az, bz), f32(0.0)))
-            leave = min(min(max(ax, bx), max(ay, by)), max(az, bz)) * _SLACK
-            wanted |= 1 if enter <= min(leave, distance[k]) else 0
-        if wanted == 0:
+        node = index(stack[pending])
+        if alike:
+            wanted = _faces_box(bvh, node, sides, x, y, z, ix, iy, iz, distance)
+        else:
+            wanted = _meets_box(bvh, node, x, y, z, ix, iy, iz, distance)
+        if not wanted:
             continue
         first, count = bvh.links[node, 0], bvh.links[node, 1]
         if count > 0:
             for triangle in range(first, first + count):
-                _set_edges(bvh.triangles, triangle, x, y, z, edges)
+                _set_edges(bvh.triangles, index(triangle), x, y, z, edges)
                 _hit_triangle(edges, triangle, dx, dy, dz, distance, hit)
         else:
             forward = directions[bvh.links[node, 2], LANES // 2] > 0

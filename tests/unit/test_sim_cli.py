@@ -113,6 +113,7 @@ def test_a_world_that_cannot_be_made_is_refused_before_anything_is_written(run, 
 def test_figures_are_printed_for_people_and_for_programs(run, monkeypatch):
     monkeypatch.setattr("navisplit.sim.worlds.load_scene", lambda name: name)
     monkeypatch.setattr("navisplit.sim.bench.bench", lambda scene: {"frame_ms": 12.3456, "rounds": 3})
+    monkeypatch.setattr("navisplit.sim.bench_fleet.bench_fleet", lambda scene: {})
     assert run("bench", "sim", "--world", "yard").output.split() == ["yard", "frame_ms", "12.346", "rounds", "3"]
     assert json.loads(run("bench", "sim", "--json").output) == {"forest": {"frame_ms": 12.3456, "rounds": 3}}
 

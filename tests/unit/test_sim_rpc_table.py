@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from rpc_arguments import GOOD, VECTOR, arguments_of
 from sim_service import FREE, kind_of, make_service, refused, settled
 
 from navisplit.airsim.transport import CAMERA_CALLS
@@ -40,34 +41,9 @@ RETURNS = {
 }
 REFUSED = ("getLidarData", "getDistanceSensorData", "simSpawnObject", "setSafety")
 
-VECTOR = {"x_val": 0.0, "y_val": 0.0, "z_val": -1.0}
-POSE = {"position": VECTOR, "orientation": {"w_val": 1.0, "x_val": 0.0, "y_val": 0.0, "z_val": 0.0}}
-GOOD = {
-    "bool": True,
-    "int": 1,
-    "float": 0.5,
-    "str": "",
-    "RCData": {"pitch": 0.0, "is_valid": False},
-    "Vector3r": VECTOR,
-    "Pose": POSE,
-    "YawMode": FREE,
-    "GeoPoint": {"latitude": 47.6, "longitude": -122.1, "altitude": 150.0},
-    "ImageRequest": {"camera_name": "0", "image_type": 0, "pixels_as_float": False, "compress": False},
-    "KinematicsState": POSE,
-    "[float]": [0.1, 0.2, 0.3],
-    "[str]": ["a"],
-    "[Vector3r]": [VECTOR],
-    "[Pose]": [POSE],
-    "[ImageRequest]": [],
-}
-NAMED = {"name_regex": ".*", "image_type": 0, "velocity": 5.0, "lookahead": -1.0, "drivetrain": 0}
 EXTERNAL = (1, None)  # Cosys' client sends a string there
 WRONG = {"bool": (1, "true", None), "int": (1.0, True, "1", None), "float": ("1", False, None, [1.0]), "str": (5, None)}
 STRUCT = (5, "x", None, [0.0, 0.0, 0.0])
-
-
-def arguments_of(name):
-    return [NAMED.get(parameter, GOOD[kind]) for parameter, kind in METHODS[name].parameters]
 
 
 @pytest.fixture
@@ -155,7 +131,7 @@ def test_every_method_is_under_one_of_these_promises():
 
 
 KINDS = {"double": "float", "uint": "int", "unsigned char": "int", "ImageType": "int", "WeatherParameter": "int",
-         "ObsAvoidanceStrategy": "int", "RCData": "RCData"}  # fmt: skip
+         "ObsAvoidanceStrategy": "int"}  # fmt: skip
 SPELT = {"heigth": "height", "focal_lenght": "focal_length", "preset_lens_settings": "preset", "type": "image_type",
          "preset_filmback_settings": "preset", "request_adapter": "requests"}  # fmt: skip
 """AirSim's parameter names that are not its client's, or misspelt."""

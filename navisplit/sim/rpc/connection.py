@@ -38,8 +38,9 @@ class Host(Protocol):
 class Connection(asyncio.Protocol):
     """One client."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, *, turn_s: float = TURN_S) -> None:
         self._host = host
+        self._turn_s = turn_s
         self._unpacker = unpacker()
         self._transport: asyncio.Transport | None = None
         self._held: set[str] = set()
@@ -83,7 +84,7 @@ class Connection(asyncio.Protocol):
 
     def _drain(self) -> None:
         """Serve what has arrived, for one turn."""
-        end_s = time.monotonic() + TURN_S
+        end_s = time.monotonic() + self._turn_s
         try:
             for message in self._unpacker:
                 self._handle(message)

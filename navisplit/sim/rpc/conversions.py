@@ -17,6 +17,7 @@ from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.rpc.faults import BadCast, HandlerError
 
 MAX_NUMBER = 1e30  # of any coordinate, speed or gain
+MAX_ALTITUDE_M = 1e7
 
 
 @dataclass(frozen=True)
@@ -93,19 +94,21 @@ def _vector(value: Any) -> Vector:
 
 
 def _finite_vector(value: Any) -> Vector:
-    vector = _vector(value)
-    if not np.isfinite(vector).all():
+    return _sane(_vector(value))
+
+
+def _sane(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not np.isfinite(values).all():
         raise HandlerError("dest vector cannot have NaN")
-    return vector
+    if values.size and np.abs(values).max() > MAX_NUMBER:
+        raise HandlerError(f"expected numbers up to {MAX_NUMBER:g}, got {np.abs(values).max():g}")
+    return values
 
 
 def _vectors(values: list[Any] | tuple[Any, ...]) -> NDArray[np.float64]:
     """(N, 3), in one go: a script may plot a hundred thousand points."""
     rows = [[_float(_map(value).get(key, 0.0)) for key in ("x_val", "y_val", "z_val")] for value in values]
-    points = np.array(rows, np.float64).reshape(-1, 3)
-    if not np.isfinite(points).all():
-        raise HandlerError("dest vector cannot have NaN")
-    return points
+    return _sane(np.array(rows, np.float64).reshape(-1, 3))
 
 
 def _quaternion(value: Any) -> Quaternion:
@@ -139,7 +142,10 @@ def _image_request(value: Any) -> ImageRequest:
 
 def _geo_point(value: Any) -> GeoPoint:
     fields = _map(value)
-    return GeoPoint(*(_float(fields.get(key, 0.0)) for key in ("latitude", "longitude", "altitude")))
+    point = GeoPoint(*(_float(fields.get(key, 0.0)) for key in ("latitude", "longitude", "altitude")))
+    if not (abs(point.latitude) <= 90.0 and abs(point.longitude) <= 360.0 and abs(point.altitude) <= MAX_ALTITUDE_M):
+        raise HandlerError(f"expected a latitude, a longitude in degrees and an altitude in metres, got {point}")
+    return point
 
 
 def _kinematics(value: Any) -> Kinematics:

@@ -171,7 +171,7 @@ def _register_lens(name: str, signature: str, answer: Any) -> None:
         service.no_effect(name)
         return answer
 
-    rpc(signature, name=name)(handler)
+    rpc(signature, name=name, neutral="not simulated here")(handler)
 
 
 for _name, _signature, _answer in _LENS:

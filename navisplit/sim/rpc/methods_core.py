@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from navisplit.frames import Vector
-from navisplit.sim.rpc.service import Later, Service, printable
+from navisplit.sim.rpc.service import MAX_SPEED, Later, Service, bounded, printable
 from navisplit.sim.rpc.table import rpc
 
 
@@ -68,4 +68,4 @@ def run_console_command(service: Service, command: str) -> bool:
 @rpc("wind:Vector3r", name="simSetWind")
 def set_wind(service: Service, wind: Vector) -> None:
     """Steady wind, NED m/s, on every vehicle, also on those that come later."""
-    service.simulation.set_wind(wind)
+    service.simulation.set_wind(bounded("wind", wind, MAX_SPEED))

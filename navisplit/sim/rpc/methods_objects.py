@@ -158,23 +158,20 @@ def destroy_object(service: Service, name: str) -> bool:
      differs="one mesh an object; ids above 255 are 255 and negative ones 0")  # fmt: skip
 def set_segmentation_id(service: Service, name: str, number: int, is_regex: bool) -> bool:
     """Label the object, or all whose whole name matches the pattern (in upper or lower case)."""
-    things, number = service.simulation.things, min(max(number, 0), 255)
+    number = min(max(number, 0), 255)
     if not is_regex:
-        return things.label(name, number)
+        return service.label(name, number)
     expression = _compiled(name, re.IGNORECASE)
-    return any([things.label(each, number) for each in things.names() if expression.fullmatch(each)])
+    return any([service.label(each, number) for each in list_objects(service, ".*") if expression.fullmatch(each)])
 
 
 @rpc("mesh_name:str", name="simGetSegmentationObjectID", differs="finds a name in upper or lower case; AirSim only "
      "finds one that is given in lower case")  # fmt: skip
 def segmentation_id(service: Service, name: str) -> int:
     """The id, -1 for what does not exist."""
-    things = service.simulation.things
-    thing = things.find(name)
-    if thing is None:
-        same = next((each for each in things.names() if each.lower() == name.lower()), None)
-        thing = None if same is None else things.find(same)
-    return -1 if thing is None else int(thing.segmentation_id)
+    names = list_objects(service, ".*")
+    same = name if name in names else next((each for each in names if each.lower() == name.lower()), "")
+    return service.label_of(same)
 
 
 @rpc(

@@ -12,7 +12,18 @@ from navisplit.frames import Quaternion, Vector, euler_of, swap_ned_enu
 from navisplit.sim import geodesy, quadrotor
 from navisplit.sim.autopilot import Kinematics
 from navisplit.sim.rpc import structs
-from navisplit.sim.rpc.service import MAX_DISTANCE_M, MAX_NAME, MAX_VEHICLES, Service, printable
+from navisplit.sim.rpc.service import (
+    MAX_ACCELERATION,
+    MAX_DISTANCE_M,
+    MAX_NAME,
+    MAX_RATE,
+    MAX_SPEED,
+    MAX_VEHICLES,
+    Service,
+    bounded,
+    printable,
+    unit,
+)
 from navisplit.sim.rpc.structs import Struct
 from navisplit.sim.rpc.table import rpc
 from navisplit.sim.settings import DEFAULT_VEHICLE
@@ -28,8 +39,8 @@ def list_vehicles(service: Service) -> list[str]:
      differs="SimpleFlight only; a name that is taken is refused with False")  # fmt: skip
 def add_vehicle(service: Service, name: str, kind: str, pose: tuple[Vector, Quaternion], pawn_path: str) -> bool:
     """One more vehicle at a pose of the world (only its yaw counts), with the cameras of ``CameraDefaults``."""
-    position, orientation = np.nan_to_num(pose[0], posinf=0.0, neginf=0.0), pose[1]
-    yaw = euler_of(orientation)[2] if np.isfinite(orientation).all() else 0.0
+    position, turn = np.nan_to_num(pose[0], posinf=0.0, neginf=0.0), unit(pose[1])
+    yaw = 0.0 if turn is None else euler_of(turn)[2]
     full = len(service.simulation.vehicles) >= MAX_VEHICLES
     if kind.lower() != DEFAULT_VEHICLE.lower() or full or np.abs(position).max() > MAX_DISTANCE_M:
         service.notify(
@@ -37,7 +48,8 @@ def add_vehicle(service: Service, name: str, kind: str, pose: tuple[Vector, Quat
             f"{MAX_DISTANCE_M / 1000:.0f} km, got type {printable(kind)!r} at {position.tolist()}."
         )
         return False
-    setup = replace(service.settings.template, position=position, yaw_deg=math.degrees(yaw))
+    from_start = service.simulation.scene.player_start.yaw - (math.pi / 2 - yaw)  # settings count from its heading
+    setup = replace(service.settings.template, position=position, yaw_deg=math.degrees(from_start))
     try:
         service.simulation.add_vehicle(printable(name, MAX_NAME), setup)
     except UsageError as error:
@@ -97,6 +109,10 @@ def ground_truth_kinematics(service: Service, vehicle: str) -> Struct:
 def set_kinematics(service: Service, state: Kinematics, ignore_collision: bool, vehicle: str) -> None:
     """Put the vehicle into a state; as in AirSim, collisions on the way never count."""
     drone = service.vehicle(vehicle)
+    bounded("linear_velocity", state.linear_velocity, MAX_SPEED)
+    bounded("angular_velocity", state.angular_velocity, MAX_RATE)
+    for name in ("linear_acceleration", "angular_acceleration"):
+        bounded(name, getattr(state, name), MAX_ACCELERATION)
     service.place(drone, state.position, state.orientation, swept=False)
     body = drone.pilot.body
     body[7:10], body[10:13] = state.linear_velocity, state.angular_velocity

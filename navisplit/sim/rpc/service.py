@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from navisplit.errors import SimulatorError
 from navisplit.frames import Quaternion, Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim.commands import Routine, Task
-from navisplit.sim.contact import sweep
 from navisplit.sim.geodesy import GeoPoint, geo_of
 from navisplit.sim.rpc.pacing import Pacer
 from navisplit.sim.rpc.recorder import Recorder
@@ -20,10 +19,12 @@ from navisplit.sim.rpc.table import HandlerError
 from navisplit.sim.scene import Scene
 from navisplit.sim.settings import Settings
 from navisplit.sim.simulation import Simulation
+from navisplit.sim.sweeping import body_dome, free_distance
 from navisplit.sim.things import Thing
 from navisplit.sim.vehicle import CollisionState, Vehicle
 
-MAX_DISTANCE_M = 1e6  # of a vehicle from its start
+MAX_DISTANCE_M = 1e6  # of a vehicle from its start, of an object from the map's origin
+MAX_SPEED, MAX_RATE, MAX_ACCELERATION = 500.0, 500.0, 1e5  # m/s, rad/s, m/s^2: beyond them 3 ms steps are too long
 MAX_NAME, MAX_VEHICLES = 200, 256
 
 
@@ -134,11 +135,13 @@ class Service:
     def map_pose(self, pose: tuple[Vector, Quaternion], thing: Thing) -> tuple[Vector, Quaternion]:
         """AirSim's world pose in the map; what is not finite stays as ``thing`` has it, a zero rotation too."""
         position = self.map_points(pose[0])
-        norm = float(np.linalg.norm(pose[1]))
-        known = np.isfinite(norm) and norm > 1e-6
+        position = np.where(np.isfinite(position), position, thing.position)
+        if np.abs(position).max() > MAX_DISTANCE_M:
+            raise HandlerError(f"position is more than {MAX_DISTANCE_M / 1000:.0f} km away")
+        turn = unit(pose[1])
         return (
-            np.where(np.isfinite(position), position, thing.position),
-            swap_quaternion(pose[1] / norm) if known else np.array(thing.orientation),
+            position,
+            np.array(thing.orientation) if turn is None else swap_quaternion(turn),
         )
 
     def geo_point(self, vehicle: Vehicle) -> GeoPoint:
@@ -150,6 +153,21 @@ class Service:
         """(N, 2, 3) lowest and highest corner of every object, ENU m, in the order of ``things.names()``."""
         things = self.simulation.things
         return np.array([things.box(name) for name in things.names()]).reshape(-1, 2, 3)
+
+    def label(self, name: str, number: int) -> bool:
+        """Set the segmentation id of an object or a vehicle; whether there is one."""
+        if any(vehicle.name == name for vehicle in self.simulation.vehicles):
+            self.simulation.vehicle_ids[name] = number
+            return True
+        return self.simulation.things.label(name, number)
+
+    def label_of(self, name: str) -> int:
+        """The segmentation id of an object or a vehicle; -1 when there is none."""
+        thing = self.simulation.things.find(name)
+        if thing is not None:
+            return int(thing.segmentation_id)
+        known = any(vehicle.name == name for vehicle in self.simulation.vehicles)
+        return self.simulation.vehicle_ids.get(name, Thing.segmentation_id) if known else -1
 
     def object_index(self, name: str) -> int:
         """The number under which the probe reports an object; -1 when there is none."""
@@ -168,14 +186,12 @@ class Service:
         place = np.where(np.isfinite(position), position, pilot.position)
         if np.abs(place).max() > MAX_DISTANCE_M:
             raise HandlerError(f"position is more than {MAX_DISTANCE_M / 1000:.0f} km away")
-        norm = float(np.linalg.norm(orientation))
-        turn = orientation / norm if np.isfinite(norm) and norm > 1e-6 else pilot.orientation.copy()
+        turn = unit(orientation)
         if swept:
-            start, end = vehicle.position, vehicle.origin + swap_ned_enu(place)
-            length = float(np.linalg.norm(end - start))
-            if length > 1e-9:
-                place = pilot.position + (place - pilot.position) * (sweep(self.simulation.probe, start, end) / length)
-        vehicle.place_ned(place, turn)
+            way = swap_ned_enu(place - pilot.position)
+            free = free_distance(self.simulation.probe, body_dome(vehicle.position), way)
+            place = pilot.position + (place - pilot.position) * (free / max(float(np.linalg.norm(way)), 1e-9))
+        vehicle.place_ned(place, pilot.orientation.copy() if turn is None else turn)
 
     # Collisions -----------------------------------------------------------------------------------------------------
     def last_contact(self, vehicle: Vehicle) -> tuple[CollisionState, bool]:
@@ -184,6 +200,22 @@ class Service:
         unread = newest.has_collided and newest.stamp_ns > self._seen_ns.get(vehicle.name, -1)
         self._seen_ns[vehicle.name] = newest.stamp_ns
         return newest, unread
+
+
+def unit(orientation: Quaternion) -> Quaternion | None:
+    """A rotation (4,) of length 1; None for what is not finite or has no length."""
+    largest = float(np.abs(orientation).max())
+    if not np.isfinite(orientation).all() or largest < 1e-6:
+        return None
+    scaled = orientation / largest  # a square of the largest float would overflow
+    return scaled / np.linalg.norm(scaled)
+
+
+def bounded(name: str, values: Vector, limit: float) -> Vector:
+    """A vector (3,) whose parts are at most ``limit``. Raises HandlerError."""
+    if np.abs(values).max() > limit:
+        raise HandlerError(f"{name} must be at most {limit:g} along each axis, got {values.tolist()}")
+    return values
 
 
 def printable(text: str, longest: int = 500) -> str:

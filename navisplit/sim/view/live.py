@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from navisplit.sim.view.chase import Chase, Sight
 from navisplit.sim.view.page import Page, open_page
 from navisplit.sim.view.snapshot import Details, Drone, Snapshot, SpeedMeter, Trails, drones_of, picture_of
 
@@ -30,6 +31,7 @@ class LiveView:
         self.url = f"http://{host}:{self._page.port}"
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="view")
         self._trails = Trails()
+        self._chase = Chase()
         self._meter = SpeedMeter()
         self._picture_rate, self._details_rate = _Rate(PICTURES_HZ), _Rate(DETAILS_HZ)
 
@@ -78,7 +80,11 @@ class LiveView:
         layer = simulation.snapshot()
         details = self._details(server, drones, start_ns) if self._details_rate.due(now_s) else None
         picture = picture_of(simulation, *self._page.chosen) if self._picture_rate.due(now_s) else None
-        return Snapshot(drones, layer.things, layer.hidden, details, picture)
+        return Snapshot(drones, layer.things, layer.hidden, self._follow(server, drones), details, picture)
+
+    def _follow(self, server: Server, drones: tuple[Drone, ...]) -> Sight | None:
+        chosen = [drone for drone in drones if drone.name == self._page.chosen[0]]
+        return self._chase.look(chosen[0], server.simulation.probe) if chosen and self._page.following else None
 
     def _details(self, server: Server, drones: tuple[Drone, ...], start_ns: int) -> Details:
         now_ns, markers = server.simulation.clock_ns, server.simulation.markers

@@ -16,7 +16,7 @@ from navisplit.sim.markers import Marker, Shape
 if TYPE_CHECKING:
     import viser
 
-PIXEL_M = 0.01  # Unreal's points have a size on the screen, viser's in the world: 10 pixels are 0.1 m (our choice)
+PIXEL_M = 0.005  # Unreal gives points a size on the screen, viser in the world: 10 pixels are 5 cm (our choice)
 CM = 0.01
 MAX_TEXTS = 300  # each is a node of its own; the newest are shown
 MIN_AXES_M = 0.05  # AirSim's own default, 5 cm
@@ -79,7 +79,7 @@ class Marks:
                 np.concatenate([m.orientations for m in group])[:, [3, 0, 1, 2]].astype(np.float32),
                 np.concatenate([m.points for m in group]).astype(np.float32),
                 axes_length=length,
-                axes_radius=length / 20,
+                axes_radius=length / 40,
             )
 
     def _texts(self, markers: tuple[Marker, ...]) -> Iterator[Any]:

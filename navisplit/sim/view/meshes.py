@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -71,8 +71,6 @@ def glb_of_thing(thing: Thing, materials: Sequence[Material]) -> bytes:
 
 
 def _repainted(thing: Thing) -> SceneObject:
-    from dataclasses import replace
-
     if thing.material is None:
         return thing.shape
     return replace(thing.shape, material=np.full(len(thing.shape.faces), thing.material, np.int32))

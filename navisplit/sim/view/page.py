@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import html
 import io
-import math
 import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import numpy as np
 
 from navisplit.errors import NaviSplitError, SimulatorError
 from navisplit.sim.scene import Material, Scene
+from navisplit.sim.view.chase import behind
 from navisplit.sim.view.marks import Marks
 from navisplit.sim.view.pictures import depth_colours
 from navisplit.sim.view.stage import Stage
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from navisplit.sim.view.snapshot import Details, Drone, Snapshot
 
 FAR_M, NEAR_M = 3000.0, 0.1
-CHASE_BEHIND_M, CHASE_ABOVE_M = 6.0, 2.0
-CHASE_TURN = 0.15  # share of the way to the drone's heading that the following camera turns with each update
 SEVERITIES = ("#868e96", "#2b8a3e", "#e67700", "#c92a2a")  # of information, success, warning, error
 BUTTONS = {"Pause": ("simPause", True), "Continue": ("simPause", False), "Reset": ("reset",)}  # what they call
 
@@ -79,7 +77,6 @@ class Page:
         self._stage = Stage(server.scene)
         self._marks = Marks(server.scene)
         self._drawn_revision = -1
-        self._heading: float | None = None
 
     @property
     def watched(self) -> bool:
@@ -91,6 +88,11 @@ class Page:
         """Vehicle and camera of the pictures."""
         return self._drone.value, self._camera.value
 
+    @property
+    def following(self) -> bool:
+        """Whether the browsers' cameras follow the chosen drone."""
+        return bool(self._follow.value)
+
     def close(self) -> None:
         """Hang up."""
         with contextlib.redirect_stdout(io.StringIO()):  # and takes leave
@@ -100,7 +102,7 @@ class Page:
     def add_controls(self, drones: Sequence[Drone], act: Callable[..., None]) -> None:
         """Complete the panel; ``act`` is called by buttons, from a thread of viser's."""
         camera, gui = self._server.initial_camera, self._server.gui
-        camera.position, camera.look_at = _behind(drones[0], drones[0].yaw)
+        camera.position, camera.look_at = behind(drones[0], drones[0].yaw)
         camera.near, camera.far = NEAR_M, FAR_M
         buttons = gui.add_button_group("Simulation", tuple(BUTTONS))
         buttons.on_click(lambda _: act(*BUTTONS[buttons.value]))
@@ -122,11 +124,10 @@ class Page:
             self._stage.show(moment)
             if moment.details is not None:
                 self._show_details(moment.drones, moment.details)
-        drone = next((d for d in moment.drones if d.name == self._drone.value), None)
-        if drone is not None and self._follow.value:
-            self._chase(drone)
-        else:
-            self._heading = None
+        if moment.chase is not None:
+            for client in self._server.get_clients().values():
+                with client.atomic():
+                    client.camera.position, client.camera.look_at = moment.chase
         if moment.picture is not None:
             frame = moment.picture()
             self._picture.image, self._depth.image = frame.rgb, depth_colours(frame.depth)
@@ -144,22 +145,6 @@ class Page:
         if cameras and cameras != tuple(self._camera.options):
             self._camera.options = cameras
 
-    def _chase(self, drone: Drone) -> None:
-        """Put every browser's camera behind the drone; its heading is followed softly."""
-        before = drone.yaw if self._heading is None else self._heading
-        self._heading = before + CHASE_TURN * math.remainder(drone.yaw - before, math.tau)
-        position, look_at = _behind(drone, self._heading)
-        for client in self._server.get_clients().values():
-            with client.atomic():
-                client.camera.position, client.camera.look_at = position, look_at
-
-
-def _behind(drone: Drone, heading: float) -> tuple[np.ndarray, np.ndarray]:
-    """Position and target of a camera behind a drone, (3,) m each."""
-    at = np.array(drone.position)
-    back = np.array([-math.cos(heading) * CHASE_BEHIND_M, -math.sin(heading) * CHASE_BEHIND_M, CHASE_ABOVE_M])
-    return at + back, at
-
 
 def panel(drones: Sequence[Drone], details: Details) -> str:
     """The text of the panel, as HTML."""
@@ -167,13 +152,13 @@ def panel(drones: Sequence[Drone], details: Details) -> str:
     rows = [("Simulated time", f"{details.time_s:.1f} s, {state}"), ("API clients", str(details.clients))]
     for drone in drones:
         x, y, z = drone.position
-        hits = f", {drone.collisions} collisions" if drone.collisions else ""
+        hits = f", collisions: {drone.collisions}" if drone.collisions else ""
         place = f"({x:.1f}, {y:.1f}, {z:.1f}) m, {drone.speed_mps:.1f} m/s{hits}"
         rows.append((html.escape(drone.name), place))
     cells = "".join(f"<tr><td style='padding-right:1em'>{name}</td><td>{value}</td></tr>" for name, value in rows)
     lines = "".join(
         f"<div style='color:{SEVERITIES[min(max(line.severity, 0), 3)]}'>{html.escape(line.text)}</div>"
-        for line in details.messages
+        for line in sorted(details.messages, key=lambda line: line.text)  # each keeps its place as its number changes
     )
     return (
         f"<div style='padding:0.4em 0.8em;font-size:0.85em'><table>{cells}</table>"

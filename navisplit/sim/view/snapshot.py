@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.errors import SimulatorError
+from navisplit.frames import Vector
 from navisplit.sim.markers import Marker, Message
 from navisplit.sim.markers import Trail as TrailLook
 from navisplit.sim.things import Thing
@@ -60,6 +61,7 @@ class Snapshot:
     drones: tuple[Drone, ...]
     things: tuple[Thing, ...]  # that are not baked, the drones' bodies too
     hidden: frozenset[str]  # baked objects that are not there
+    chase: tuple[Vector, Vector] | None  # position and target (3,) m of the browsers' cameras; None: they are free
     details: Details | None  # None: no news
     picture: Callable[[], Frame] | None  # draws the chosen camera as it was then; None: no new one
 
@@ -138,8 +140,6 @@ def picture_of(simulation: Simulation, vehicle: str, camera: str) -> Callable[[]
         return None
     if renderer is None:
         return None
-    from dataclasses import replace
-
     full = view.intrinsics
     width = min(full.width, PICTURE_WIDTH)
     small = replace(view, intrinsics=full.scaled(width, max(1, round(full.height * width / full.width))))
