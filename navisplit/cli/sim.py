@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from navisplit.errors import UsageError
 
 if TYPE_CHECKING:
     from navisplit.sim.daylight import TimeOfDay
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = ("127.0.0.1", "localhost")
 STATUS_PERIOD_S = 1.0
+MAX_CLOCK_SPEED = 1000.0
 WORTH_TELLING_S = 5.0  # a preparation longer than this was mostly compiling
 
 
@@ -33,6 +37,10 @@ def sim(
     world: Annotated[str, typer.Option(help="A world that ships (forest, ...) or an SDF file.")] = "forest",
     settings: Annotated[str | None, typer.Option(help="AirSim's settings.json: a path, or JSON text.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port, 0 for a free one. [default: 41451]")] = None,
+    clock_speed: Annotated[
+        str | None, typer.Option(help="Times real time, or max: as fast as possible. [default: ClockSpeed, or 1]")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sensors' noise.")] = 0,
     headless: Annotated[bool, typer.Option(help="No status line on the terminal.")] = False,
     weather: Annotated[str, typer.Option(help="Weather from the start: rain=0.5,fog=0.2 (0..1), or seed=7.")] = "",
     time_of_day: Annotated[str, typer.Option(help="Date and time of the sun: 2026-06-21T18:30.")] = "",
@@ -54,7 +62,9 @@ def sim(
     try:
         sky = (weather, time_of_day)
         with _open_view(view_port) if view else contextlib.nullcontext() as page:
-            _serve(world, settings, port, sky, status=not headless and sys.stdout.isatty(), view=page)
+            clock = None if clock_speed is None else _speed(clock_speed)
+            status = not headless and sys.stdout.isatty()
+            _serve(world, settings, port, sky, clock=clock, seed=seed, status=status, view=page)
     except KeyboardInterrupt:
         pass
     _say("stopped")
@@ -65,6 +75,17 @@ def install_airsim() -> None:
     from navisplit.airsim.install import install
 
     install(_say)
+
+
+def _speed(text: str) -> float:
+    """Of ``--clock-speed``; 0 is as fast as possible."""
+    try:
+        speed = 0.0 if text == "max" else float(text)
+    except ValueError:
+        speed = math.nan
+    if not (0 < speed <= MAX_CLOCK_SPEED or text in ("max", "0")):
+        raise UsageError(f"--clock-speed must be a number up to {MAX_CLOCK_SPEED}, or max; got '{text}'.")
+    return speed
 
 
 def _say(line: str) -> None:
@@ -86,6 +107,8 @@ def _serve(
     port: int | None,
     sky: tuple[str, str] = ("", ""),
     *,
+    clock: float | None,
+    seed: int,
     status: bool,
     view: LiveView | None = None,
 ) -> None:
@@ -102,7 +125,7 @@ def _serve(
         _say(f"settings: on LocalHostIp {settings.host} whoever reaches the port can fly, and have files written here.")
     started = time.monotonic()
     with listen(settings.host, settings.port if port is None else port) as listener:
-        simulation = _prepare(world, settings)
+        simulation = _prepare(world, settings, seed)
         if air is not None:
             simulation.atmosphere.set_weather(air)
         if sun is not None:
@@ -116,7 +139,8 @@ def _serve(
             )
 
         async def run() -> None:
-            server = Server(simulation, listener, clock_speed=settings.clock_speed, notify=_say)
+            speed = settings.clock_speed if clock is None else clock
+            server = Server(simulation, listener, clock_speed=speed, notify=_say)
             showing = [asyncio.create_task(_show_status(server))] if status else []
             if view is not None:
                 showing.append(asyncio.create_task(view.show(server)))
@@ -138,7 +162,7 @@ def _conditions(weather: str, date: str, settings: Settings) -> tuple[Weather | 
     )
 
 
-def _prepare(world: str, settings: Settings) -> Simulation:
+def _prepare(world: str, settings: Settings, seed: int) -> Simulation:
     """Build the world and run everything once, so that nothing is compiled in flight."""
     from navisplit.sim.worlds import load_scene
 
@@ -159,7 +183,7 @@ def _prepare(world: str, settings: Settings) -> Simulation:
     took_s = time.monotonic() - started
     if took_s > WORTH_TELLING_S:
         _say(f"prepared in {took_s:.0f} s; the next start is faster")
-    return Simulation(scene, renderer=renderer, settings=settings, start_ns=time.time_ns())
+    return Simulation(scene, renderer=renderer, settings=settings, seed=seed, start_ns=time.time_ns())
 
 
 async def _show_status(server: Server) -> None:

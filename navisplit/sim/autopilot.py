@@ -66,6 +66,7 @@ class Autopilot:
         self._memory = controller.fresh_memory()
         self._history = np.zeros((quadrotor.HISTORY_STEPS, quadrotor.BODY_SIZE))
         self._steps = 0  # ever done
+        self.jumps = 0  # how often its motion was changed by something else than flying
         self.reset()
 
     def reset(self) -> None:
@@ -142,7 +143,8 @@ class Autopilot:
         return _kinematics(self._history[(self._steps - min(ago, len(self._history) - 1)) % len(self._history)])
 
     def _forget(self) -> None:
-        """The past was as the present: after a jump."""
+        """The past was as the present."""
+        self.jumps += 1
         self._history[:] = self.body
 
     # Set-points ---------------------------------------------------------------------------------------------------
@@ -215,6 +217,7 @@ class Autopilot:
         """Put the body somewhere, keeping its velocity; a held position moves along (AirSim's would fly back)."""
         self.body[0:3], self.body[3:7] = position, orientation
         self.body[quadrotor.GROUNDED_AT] = 0.0
+        self.jumps += 1
         if self._mode[0] == controller.POSITION:
             self.pilot[quadrotor.TIMED_OUT] = 0.0
 

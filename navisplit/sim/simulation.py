@@ -11,6 +11,7 @@ from navisplit.frames import Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim import quadrotor
 from navisplit.sim.atmosphere import Atmosphere, Conditions
 from navisplit.sim.contact import SceneProbe
+from navisplit.sim.encounters import Encounters
 from navisplit.sim.geodesy import geo_of
 from navisplit.sim.markers import Markers
 from navisplit.sim.moving import Layers, LiveProbe, MovingLayer
@@ -60,6 +61,7 @@ class Simulation:
             self.atmosphere.set_time_of_day(self.settings.time_of_day, start_ns)
         self.markers = Markers()
         self.external_cameras = dict(self.settings.external_cameras)  # by name; poses are NED from the player start
+        self._encounters = Encounters()
         self._survey(probe)
         self.wind = np.asarray(self.settings.wind, np.float64)
         self.vehicle_ids: dict[str, int] = {}  # segmentation ids of vehicles, where a script has set them
@@ -154,8 +156,10 @@ class Simulation:
             passed = (self.clock_ns - self._start_ns) // quadrotor.STEP_NS
             chunk = min(count, _MOTION_STEPS - passed % _MOTION_STEPS) if self.things.acting else count
             self._see_changes()
+            chunk = self._encounters.free(self.vehicles, chunk)
             for vehicle in self._vehicles.values():
                 vehicle.advance(chunk)
+            self._encounters.settle(self.vehicles)
             self.clock_ns += chunk * quadrotor.STEP_NS
             count -= chunk
             if (passed + chunk) % _MOTION_STEPS == 0:

@@ -90,6 +90,13 @@ class Things:
         """Every object, the scene's first."""
         return [name for name in self._baked if name not in self._hidden] + list(self._things)
 
+    def label_of(self, name: str) -> int | None:
+        """Segmentation id of an object as it is now; None when there is no such object."""
+        if name in self._things:
+            return self._things[name].segmentation_id
+        baked = None if name in self._hidden else self._baked.get(name)
+        return None if baked is None else self._ids.get(name, baked.segmentation_id)
+
     def find(self, name: str) -> Thing | None:
         """By name; a baked object as the thing that it would be."""
         if name in self._things:

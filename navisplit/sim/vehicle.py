@@ -250,7 +250,7 @@ class Vehicle:
         """Answer a contact with what is called ``name`` and moves at ``carried`` (3,) ENU m/s."""
         pilot = self.pilot
         velocity = swap_ned_enu(pilot.velocity) - carried
-        if carried.any() and not contact.floor:
+        if (carried.any() or velocity.any()) and not contact.floor:
             pilot.body[quadrotor.GROUNDED_AT] = 0.0  # run into where it stands
         if contact.penetration > 0 and not pilot.grounded:
             pilot.position[:] += swap_ned_enu(_way_out(contact))
@@ -269,6 +269,7 @@ class Vehicle:
         to_world = rotation_matrix(pilot.orientation)
         rate = swap_ned_enu(to_world @ pilot.angular_rate)
         velocity, rate = bounce(velocity, rate, contact)
+        pilot.jumps += 1
         pilot.velocity[:] = swap_ned_enu(velocity + carried)
         pilot.angular_rate[:] = to_world.T @ swap_ned_enu(rate)
         pilot.body[quadrotor.ACCELERATION_AT : quadrotor.GROUNDED_AT] = 0.0

@@ -35,7 +35,7 @@ def ends_when_ready(monkeypatch):
     """A simulator of flat ground that stops as soon as it is ready; holds the settings it was prepared with."""
     prepared = []
 
-    def prepare(name, settings):
+    def prepare(name, settings, seed):
         if name == "none":
             raise WorldError("There is no world 'none'.")
         prepared.append(settings)

@@ -66,7 +66,7 @@ def test_a_collision_that_happened_has_the_same_keys_as_none(service):
     service.simulation.advance(3.0)
     answer = call("simGetCollisionInfo", [""], service)
     assert kind_of(answer) == COLLISION
-    assert answer["has_collided"] and answer["object_id"] == 0
+    assert answer["has_collided"] and answer["object_id"] == 1  # the ground's segmentation id
     assert answer["normal"]["z_val"] == pytest.approx(-1.0)  # NED: out of the ground
     assert answer["impact_point"]["x_val"] == pytest.approx(4.0, abs=0.1)  # north
 

@@ -185,7 +185,9 @@ def move_by_manual(
     return service.start(vehicle, commands.move_by_manual, vx, vy, z, duration, **options)
 
 
-@rpc("data:RCData vehicle_name:str", name="moveByRC")
+@rpc(
+    "data:RCData vehicle_name:str", name="moveByRC", differs="the sticks always level the drone; there are no switches"
+)
 def move_by_rc(service: Service, remote: RemoteControl, vehicle: str) -> None:
     """Sticks in the place of a radio: they fly the drone while it is not under API control."""
     service.vehicle(vehicle).pilot.steer(remote)

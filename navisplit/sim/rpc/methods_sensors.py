@@ -81,7 +81,8 @@ def gps_data(service: Service, name: str, vehicle: str) -> Struct:
     return {"time_stamp": reading.stamp_ns, "gnss": report, "is_valid": reading.is_valid}
 
 
-@rpc("distance_sensor_name:str vehicle_name:str", name="getDistanceSensorData")
+@rpc("distance_sensor_name:str vehicle_name:str", name="getDistanceSensorData",
+     differs="the ray meets what is there when the sample is first read")  # fmt: skip
 def distance_data(service: Service, name: str, vehicle: str) -> Struct:
     """Distance along a ray."""
     look = _look(service, vehicle)
@@ -95,7 +96,8 @@ def distance_data(service: Service, name: str, vehicle: str) -> Struct:
     }
 
 
-@rpc("lidar_name:str vehicle_name:str", name="getLidarData")
+@rpc("lidar_name:str vehicle_name:str", name="getLidarData",
+     differs="rays meet what is there when the sweep is first read")  # fmt: skip
 def lidar_data(service: Service, name: str, vehicle: str) -> Struct:
     """The last sweep."""
     look = _look(service, vehicle)

@@ -163,7 +163,7 @@ def collision_info(service: Service, vehicle: str) -> Struct:
         point=swap_ned_enu(contact.point - drone.origin),
         position=swap_ned_enu(contact.position - drone.origin),
         object_name=contact.object_name,
-        object_id=contact.object_id,
+        object_id=service.label_of(contact.object_name),  # AirSim: the custom depth stencil's value
     )
 
 

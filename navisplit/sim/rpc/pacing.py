@@ -12,6 +12,8 @@ from navisplit.sim.simulation import Simulation
 
 MAX_LAG_S = 0.2  # wall time that may be caught up; beyond it the simulation slows down instead of jumping
 MIN_SLEEP_S = 0.003
+BURST_S = (0.002, 0.010)  # wall time that one drive should take as fast as possible, so that requests are answered
+MAX_BURST_STEPS = 4096
 IDLE_S = 0.02
 FRAME_NS = NANOSECONDS // 60  # of simContinueForFrames: we have no display, so a frame is a 60th of a second
 
@@ -52,7 +54,7 @@ class Alarm(Protocol):
 
 
 class Pacer:
-    """Drives a simulation at ``clock_speed`` times real time."""
+    """Drives a simulation at ``clock_speed`` times real time; 0 is as fast as possible."""
 
     def __init__(self, simulation: Simulation, clock_speed: float, now_s: float) -> None:
         """``now_s``: a monotonic wall clock, as in ``drive``."""
@@ -61,6 +63,7 @@ class Pacer:
         self.paused = False
         self.lost_s = 0.0  # wall time in which the simulation could not keep up
         self._speed = clock_speed
+        self._burst = 1  # steps of one drive, as fast as possible
         self._last_s = now_s
         self._credit_ns = 0.0
         self._restarted = True  # the wall time since the last drive was not ours to simulate
@@ -94,17 +97,14 @@ class Pacer:
         if self.paused:
             self._restarted = True
             return IDLE_S
-        self.lost_s += max(0.0, elapsed - MAX_LAG_S)
-        self._credit_ns += min(elapsed, MAX_LAG_S) * self._speed * NANOSECONDS
-        steps = int(self._credit_ns // STEP_NS)
+        steps = self._due(elapsed)
         if self._steps_left is not None:
             steps = min(steps, self._steps_left)
             self._steps_left -= steps
         if steps > 0:
-            self._credit_ns -= steps * STEP_NS
             self._take(steps)
         self._stop_when_spent()
-        if self.paused:
+        if self.paused or self._speed == 0:
             return 0.0
         return max(MIN_SLEEP_S, (STEP_NS - self._credit_ns) / self._speed / NANOSECONDS)
 
@@ -118,6 +118,23 @@ class Pacer:
             steps -= taken
             if self.alarm is not None and due_ns is not None and self.simulation.clock_ns >= due_ns:
                 self.alarm.ring()
+
+    def _due(self, elapsed_s: float) -> int:
+        """Steps to take after ``elapsed_s`` of wall time since the last drive."""
+        if self._speed == 0:
+            short, long = BURST_S
+            if elapsed_s > long:
+                self._burst = max(1, self._burst // 2)
+            elif elapsed_s < short:
+                self._burst = min(self._burst * 2, MAX_BURST_STEPS)
+            return self._burst
+        self.lost_s += max(0.0, elapsed_s - MAX_LAG_S)
+        self._credit_ns += min(elapsed_s, MAX_LAG_S) * self._speed * NANOSECONDS
+        steps = int(self._credit_ns // STEP_NS)
+        if self._steps_left is not None:
+            steps = min(steps, self._steps_left)
+        self._credit_ns -= steps * STEP_NS
+        return steps
 
     def _stop_when_spent(self) -> None:
         if self._steps_left == 0:

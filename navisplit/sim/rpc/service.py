@@ -180,9 +180,9 @@ class Service:
 
     def label_of(self, name: str) -> int:
         """The segmentation id of an object or a vehicle; -1 when there is none."""
-        thing = self.simulation.things.find(name)
-        if thing is not None:
-            return int(thing.segmentation_id)
+        label = self.simulation.things.label_of(name)
+        if label is not None:
+            return int(label)
         known = any(vehicle.name == name for vehicle in self.simulation.vehicles)
         return self.simulation.vehicle_ids.get(name, Thing.segmentation_id) if known else -1
 
