@@ -58,8 +58,8 @@ $(STAMP): setup.py Makefile
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV) || { echo "This Python cannot create a virtual environment (on Debian: apt install python3-venv)."; exit 1; }
 	$(say) "[2/4] PyTorch ($(TORCH)): the largest download, about 200 MB for the CPU build"
 	@$(PIP) install "$(TORCH)" "setuptools<80" wheel
-	$(say) "[3/4] NaviSplit, ROS 2 (rclpy and Fast DDS as wheels) and the tools for tests"
-	@$(PIP) install --editable ".[ros,train,test]"
+	$(say) "[3/4] NaviSplit, ROS 2 (rclpy and Fast DDS as wheels), the live view and the tools for tests"
+	@$(PIP) install --editable ".[ros,train,view,test]"
 	$(say) "[4/4] The AirSim client"
 	@$(BIN)/python -m navisplit.airsim.install
 	@touch $(STAMP)

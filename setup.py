@@ -101,6 +101,7 @@ setup(
             "ros-kilted-rosgraph-msgs",
         ],
         "train": ["gymnasium>=1.0", "matplotlib>=3.8"],
+        "view": ["viser>=1.1"],
         "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6"],
     },
     entry_points={"console_scripts": console_scripts()},

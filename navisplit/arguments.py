@@ -53,6 +53,8 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("airsim", "", "HOST:PORT of a running AirSim; empty: start our simulator"),
     Argument("port", "41451", "port of our simulator on 127.0.0.1"),
     Argument("headless", "true", "start our simulator without a status line on the terminal"),
+    Argument("view", "false", "show our simulator live on a page for a browser; an AirSim shows branch and bytes"),
+    Argument("view_port", "8080", "port of that page on 127.0.0.1"),
     Argument("timeout", "", "simulated seconds after which the flight has failed (default: by the route's length)"),
     Argument("seed", "0", "seed of the emulated radio"),
     Argument("record", "", "MCAP bag to write; empty: none"),
@@ -97,6 +99,8 @@ class FlightPlan:
     port: int
     own_simulator: bool
     headless: bool
+    view: bool
+    view_port: int
     timeout_s: float | None
     seed: int
     record: str  # absolute path, or empty
@@ -112,6 +116,8 @@ class FlightPlan:
             "port": port,
             "own_simulator": not given["airsim"],
             "headless": _truth(given, "headless"),
+            "view": _truth(given, "view"),
+            "view_port": _port(given["view_port"], "view_port", "The page's own is 8080."),
             "timeout_s": _seconds(given, "timeout") if given["timeout"] else None,
             "seed": _number(given, "seed", int),
             "record": _absolute(given["record"]) if given["record"] else "",
@@ -220,9 +226,9 @@ def _address(text: str) -> tuple[str, int]:
     return host, _port(port)
 
 
-def _port(text: str) -> int:
+def _port(text: str, name: str = "port", hint: str = "AirSim's own is 41451.") -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
-        raise UsageError(f"port: expected a number from 1 to 65535, got '{text}'. AirSim's own is 41451.")
+        raise UsageError(f"{name}: expected a number from 1 to 65535, got '{text}'. {hint}")
     return int(text)
 
 

@@ -46,12 +46,17 @@ class SimulatorSpec:
     world: str
     port: int
     headless: bool
+    view_port: int | None = None  # of the live view; None: without one
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """Words after ``python -m navisplit``."""
-        words = ("sim", "--world", self.world, "--port", str(self.port))
-        return (*words, "--headless") if self.headless else words
+        words = ["sim", "--world", self.world, "--port", str(self.port)]
+        if self.headless:
+            words.append("--headless")
+        if self.view_port is not None:
+            words += ["--view", "--view-port", str(self.view_port)]
+        return tuple(words)
 
 
 @dataclass(frozen=True)
@@ -87,8 +92,11 @@ def flight_graph(values: Mapping[str, str], *, stamp: str, sides: Iterable[Side]
     if Side.EDGE in sides:
         nodes.append(_tail(namespace, plan.config))
     nodes.append(_mission(namespace, plan))
-    simulator = SimulatorSpec(plan.world, plan.port, plan.headless) if plan.own_simulator else None
-    return Graph(tuple(nodes), simulator)
+    return Graph(tuple(nodes), _simulator(plan) if plan.own_simulator else None)
+
+
+def _simulator(plan: FlightPlan) -> SimulatorSpec:
+    return SimulatorSpec(plan.world, plan.port, plan.headless, plan.view_port if plan.view else None)
 
 
 def _airsim(namespace: str, plan: FlightPlan) -> NodeSpec:
@@ -97,6 +105,7 @@ def _airsim(namespace: str, plan: FlightPlan) -> NodeSpec:
         "port": plan.port,
         "origin": list(plan.origin),
         "connect_timeout_s": _patience_s(plan),
+        "show_branch": plan.view,
         **_camera(plan.config),
         **_start(plan),
     }

@@ -234,6 +234,11 @@ class AirSimVehicle:
         with _reported("simContinueForTime"):
             self._client.simContinueForTime(float(seconds))
 
+    def print_message(self, key: str, text: str) -> None:
+        """A line on the simulator's screen, in the place of the former one of the same ``key``."""
+        with _reported("simPrintLogMessage"):
+            self._client.simPrintLogMessage(key, text)
+
     def close(self) -> None:
         """Hang up."""
         self._client.client.close()

@@ -2,7 +2,7 @@
 
 Its source distribution imports numpy and msgpackrpc while it is built, and pins packages that break msgpack >= 1. So
 it is built without isolation and dependencies, with an empty ``msgpackrpc`` on the path; at run time our transport
-stands in.
+stands in, under the same name, so that scripts which only ``import airsim`` run as they are.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,16 @@ from pathlib import Path
 from navisplit.errors import SimulatorError
 
 VERSION = "1.8.1"
+STAND_IN = '''"""Written by `navisplit install-airsim`: AirSim's client takes NaviSplit's transport by this name.
+
+Delete this file before installing that package.
+"""
+
+from navisplit.airsim.transport import install_transport
+
+install_transport()
+'''
+_TRANSPORTS = ("msgpackrpc", "msgpackrpc.py")  # msgpack-rpc-python's, and ours
 BUILD_NEEDS = ("setuptools", "wheel", "numpy", "msgpack")
 
 
@@ -35,6 +46,7 @@ def install(say: Callable[[str], None] = print) -> None:
     """Install the client unless it is there. Raises SimulatorError with pip's own words."""
     found = installed_version()
     if found == VERSION:
+        _stand_in(say)
         say(f"airsim {VERSION} is installed")
         return
     say(f"installing airsim {VERSION} ...")
@@ -48,7 +60,28 @@ def install(say: Callable[[str], None] = print) -> None:
         path = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH", ""))))
         _pip(["install", "--no-deps", "--no-build-isolation", f"airsim=={VERSION}"], {"PYTHONPATH": path})
     importlib.invalidate_caches()
+    _stand_in(say)
     say(f"airsim {VERSION} installed")
+
+
+def _stand_in(say: Callable[[str], None]) -> None:
+    """Let a plain ``import airsim`` work: AirSim's scripts run as they are."""
+    folder = site_packages()
+    if not any((Path(path or ".") / name).exists() for path in (*sys.path, folder) for name in _TRANSPORTS):
+        say(f"transport for airsim: {write_stand_in(folder)}")
+
+
+def site_packages() -> Path:
+    """Where this environment keeps its packages."""
+    return Path(sysconfig.get_paths()["purelib"])
+
+
+def write_stand_in(folder: Path) -> Path:
+    """Write a ``msgpackrpc`` module that is NaviSplit's transport into a folder of ``sys.path``."""
+    path = folder / "msgpackrpc.py"
+    path.write_text(STAND_IN, encoding="utf-8")
+    importlib.invalidate_caches()
+    return path
 
 
 def _pip(arguments: list[str], environment: dict[str, str]) -> None:

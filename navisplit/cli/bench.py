@@ -1,8 +1,12 @@
-"""``navisplit bench``: how fast each part is on this machine. Medians of CPU time on one core."""
+"""``navisplit bench``: how fast each part is on this machine, and how close the flight is to AirSim's.
+
+Speeds are medians of CPU time on one core.
+"""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group.command("sim")(sim)
     group.command("head")(head)
     group.command("loop")(loop)
+    group.command("flight")(flight)
     app.add_typer(group, name="bench")
 
 
@@ -72,6 +77,24 @@ def loop(
     from navisplit.evaluate.bench import bench_loop
 
     _print({"loop": bench_loop(world, models, branch)}, as_json)
+
+
+def flight(
+    trace: Annotated[Path, typer.Option("--trace", help="CSV of flights recorded in AirSim (docs/simulator.md).")],
+    as_json: JsonOption = False,
+) -> None:
+    """Fly the manoeuvres of a recording of AirSim's SimpleFlight again: differences, and whether they are small."""
+    from dataclasses import asdict
+
+    from navisplit.sim.trace_check import compare_all, read_traces, table
+
+    found = compare_all(read_traces(trace))
+    if as_json:
+        typer.echo(json.dumps([{**asdict(each), "passed": each.passed} for each in found], indent=1))
+    else:
+        typer.echo(table(found))
+    if not all(each.passed for each in found):
+        raise typer.Exit(1)
 
 
 def _print(tables: dict[str, dict[str, Any]], as_json: bool) -> None:

@@ -28,6 +28,8 @@ def check_before_flight(graph: Graph) -> None:
     profile(mission["flight.link"])
     if graph.simulator is not None:
         check_port_free(graph.simulator.port)
+        if graph.simulator.view_port is not None:
+            check_view(graph.simulator.view_port)
     else:
         vehicle = graph.node("airsim_node").parameters
         check_answers(vehicle["host"], vehicle["port"])
@@ -59,6 +61,13 @@ def check_port_free(port: int) -> None:
                 f"Port {port} on {HOST} cannot be used ({error}). If a simulator is running there, fly in it with"
                 f" --airsim {HOST}:{port}; otherwise choose another with --port."
             ) from error
+
+
+def check_view(port: int) -> None:
+    """Raise NaviSplitError where the live view's library is missing, SimulatorError where its port is taken."""
+    from navisplit.sim.view.page import check_view as check
+
+    check(HOST, port)
 
 
 def check_answers(host: str, port: int) -> None:

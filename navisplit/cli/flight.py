@@ -18,6 +18,7 @@ from navisplit.graph import ENTRY_POINTS, Graph, NodeSpec
 LOG_FORMAT = "[{severity}] {date_time_with_ms} {name}: {message}"
 LOG_LINE = re.compile(r"\[(?P<severity>[A-Z]+)\] \S+ \S+ (?P<name>\S+): (?P<message>.*)")
 SIMULATOR, MISSION = "simulator", "mission_node"
+VIEW, READY = "view on ", "ready on "  # how the simulator begins the line that names its page, and its last one
 STATUS_LOGGER = "status"  # last part of the logger's name on which mission_node tells how the flight goes
 HIGHEST_SAFE_DOMAIN = 101  # above it, DDS ports run into Linux's ephemeral ones (ROS 2 documentation, "ROS_DOMAIN_ID")
 REPORT_PATIENCE_S = (20.0, 3.0)  # mission_node writes the report after the first signal
@@ -83,10 +84,14 @@ def run_flight(graph: Graph, out: Path, display: Display) -> bool:
 
 def _watch(group: ProcessGroup, required: set[str], display: Display) -> bool:
     """Pass on what happens until the mission has ended (True) or the user interrupts it (False)."""
+    preparing = True  # the simulator, whose lines are news until it is ready; from then on the mission's are
     while True:
         event = group.next_event(0.5)
         if isinstance(event, Line):
-            show(event, display)
+            of_simulator = event.child.name == SIMULATOR
+            if preparing or not of_simulator:
+                show(event, display)
+            preparing = preparing and not (of_simulator and event.text.startswith(READY))
         elif isinstance(event, Interrupted):
             return False
         elif isinstance(event, Ended) and event.child.name in required:
@@ -102,7 +107,8 @@ def show(line: Line, display: Display) -> None:
     match = LOG_LINE.fullmatch(line.text)
     if match is None:
         if line.child.name == SIMULATOR:
-            display.status(f"{SIMULATOR}: {line.text}")
+            tell = display.message if line.text.startswith(VIEW) else display.status
+            tell(f"{SIMULATOR}: {line.text}")
         return
     message = match["message"]
     if match["name"].endswith("." + STATUS_LOGGER):

@@ -41,6 +41,8 @@ def fly(
     airsim: Annotated[str | None, typer.Option(metavar="HOST:PORT", help=HELP["airsim"])] = None,
     port: Annotated[int, typer.Option(help=HELP["port"])] = 41451,
     headless: Annotated[bool, typer.Option(help=HELP["headless"])] = True,
+    view: Annotated[bool, typer.Option(help=HELP["view"])] = False,
+    view_port: Annotated[int, typer.Option(help=HELP["view_port"])] = 8080,
     timeout: Annotated[float | None, typer.Option(help=HELP["timeout"])] = None,
     seed: Annotated[int, typer.Option(help=HELP["seed"])] = 0,
     record: Annotated[Path | None, typer.Option(help=HELP["record"])] = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -59,8 +60,8 @@ def trajectories(episodes: Sequence[Episode], top_down: TopDown | None) -> go.Fi
         points = [p for p, name, _ in ends if name == label]
         figure.add_scatter(x=[p[0] for p in points], y=[p[1] for p in points], mode="markers", name=label,
                            marker={"symbol": symbol, "color": "#333", "size": 7}, hoverinfo="skip")  # fmt: skip
-    figure.update_yaxes(scaleanchor="x", constrain="domain", title="north, m")
-    figure.update_xaxes(constrain="domain", title="east, m")
+    lines = {"gridcolor": "rgba(0, 0, 0, 0.07)", "zeroline": False, "constrain": "domain"}  # white ones hide the map
+    figure.update_yaxes(scaleanchor="x", title="north, m", **lines).update_xaxes(title="east, m", **lines)
     return _styled(figure, "Flights over the map (darker: higher obstacles)", 640)
 
 
@@ -154,7 +155,8 @@ def clearance(episodes: Sequence[Episode]) -> go.Figure:
         if values:
             figure.add_histogram(x=values, name=label, marker_color=colour, xbins={"start": 0, "size": 0.1})
     figure.update_layout(barmode="stack")
-    figure.update_xaxes(title="m").update_yaxes(title="flights")
+    step = max(1, math.ceil(len(episodes) / 8)) if len(episodes) <= 16 else None  # no half flights
+    figure.update_xaxes(title="m").update_yaxes(title="flights", dtick=step)
     return _styled(figure, "Smallest clearance of a flight (body surface to nearest surface)")
 
 

@@ -158,11 +158,11 @@ def _strip(episode: Episode, top_down: TopDown | None) -> str:
 
 def _table(episodes: Sequence[Episode]) -> str:
     columns = (
-        ("time", "time_s", "{:.1f}"), ("path", "path_m", "{:.1f}"), ("shortest", "shortest_m", "{:.1f}"),
+        ("time s", "time_s", "{:.1f}"), ("path m", "path_m", "{:.1f}"), ("shortest m", "shortest_m", "{:.1f}"),
         ("SPL", "spl", "{:.2f}"), ("mean m/s", "speed_mean_mps", "{:.2f}"), ("max m/s", "speed_max_mps", "{:.2f}"),
-        ("clearance", "clearance_min_m", "{:.2f}"), ("B/frame", "bytes_per_frame", "{:.0f}"),
+        ("clearance m", "clearance_min_m", "{:.2f}"), ("B/frame", "bytes_per_frame", "{:.0f}"),
         ("B/m", "bytes_per_metre", "{:.0f}"), ("p95 ms", "age_p95_ms", "{:.0f}"), ("stale", "stale_commands", "{:d}"),
-        ("J", "energy_j", "{:.0f}"),
+        ("energy J", "energy_j", "{:.0f}"),
     )  # fmt: skip
     head = "<tr><th>route</th><th class='left'>outcome</th>" + "".join(f"<th>{c[0]}</th>" for c in columns) + "</tr>"
     rows = []

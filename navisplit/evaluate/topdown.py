@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CELL_M = 0.25
 MAX_CELLS = 2000  # a side; larger areas get larger cells
 MARGIN_M = 8.0
+WIDE = 1.6  # a map of flights is at least so many times as wide as high: the page is
 _LOW, _HIGH = np.array([196, 206, 180.0]), np.array([64, 74, 70.0])  # colours at the ground and 4 m above it
 
 
@@ -75,10 +76,12 @@ class TopDown:
         return encode_png(image)
 
 
-def survey(query: SceneQuery, points: Iterable[Vector], ceiling_m: float) -> TopDown:
-    """The map around points (x, y, ...) of a world, seen from ``ceiling_m`` downwards."""
+def survey(query: SceneQuery, points: Iterable[Vector], ceiling_m: float, wide: float = 0.0) -> TopDown:
+    """The map around points (x, y, ...) of a world, seen from ``ceiling_m`` downwards; ``wide``: least width/height."""
     xy = np.array([p[:2] for p in points], float).reshape(-1, 2)
     low, high = xy.min(axis=0) - MARGIN_M, xy.max(axis=0) + MARGIN_M
+    missing = max(0.0, wide * (high[1] - low[1]) - (high[0] - low[0]))
+    low[0], high[0] = low[0] - missing / 2, high[0] + missing / 2
     cell = max(CELL_M, float((high - low).max()) / MAX_CELLS)
     columns, rows = np.ceil((high - low) / cell).astype(int)
     x = low[0] + (np.arange(columns) + 0.5) * cell
@@ -95,4 +98,4 @@ def survey(query: SceneQuery, points: Iterable[Vector], ceiling_m: float) -> Top
 def survey_flights(query: SceneQuery, episodes: Sequence[Episode], ceiling_m: float) -> TopDown | None:
     """The map around all flights; None when there is none."""
     points = [np.asarray(p) for e in episodes for p in (e.start, e.goal, *(s.position for s in e.samples[::10]))]
-    return survey(query, points, ceiling_m) if points else None
+    return survey(query, points, ceiling_m, WIDE) if points else None

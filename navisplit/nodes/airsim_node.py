@@ -2,7 +2,8 @@
 
 Publishes ``camera/image_raw``, ``camera/camera_info``, ``odom``, ``imu``, ``collision``, ``/clock`` and, where tf2_msgs
 is installed, ``/tf``. Subscribes ``cmd_vel``: a velocity in ``odom`` or ``map`` (world), ``base_link`` or no frame
-(body). A command lasts ``command_s``, so that it does not outlive the node that sent it.
+(body). A command lasts ``command_s``, so that it does not outlive the node that sent it. With ``show_branch`` it also
+listens to ``branch`` and ``features``, and writes the branch and the bytes of each frame on the simulator's screen.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry as OdometryMessage
 from rclpy.clock import Clock, ClockType
 from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import CameraInfo, Image, Imu
-from std_msgs.msg import Bool
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
+from std_msgs.msg import Bool, String
 
 from navisplit.config import CameraConfig
 from navisplit.errors import NaviSplitError, SimulatorError
@@ -28,6 +29,7 @@ from navisplit.nodes import messages, qos
 from navisplit.nodes.frames_tree import FramePublisher
 from navisplit.nodes.parameters import declare, declare_config, declare_optional_numbers
 from navisplit.nodes.runtime import WorkerNode, run
+from navisplit.vehicle.gate import SKIP
 
 CAMERA_FRAME = "camera_optical"
 COLLISION_PERIOD_S = 0.1
@@ -53,6 +55,7 @@ class AirsimNode(WorkerNode):
         self._start = declare_optional_numbers(self, "start", "x, y, z, yaw to start from (m, rad); none: take off")
         self._command_s = declare(self, "command_s", 0.3, "how long a velocity command lasts, s")
         rate_hz = declare(self, "state_rate_hz", 50.0, "odometry, imu and clock a second")
+        show_branch = declare(self, "show_branch", False, "write branch and bytes on the simulator's screen")
         self._camera = declare_config(self, CameraConfig, "camera")
         self._vehicle: Any = None
         self._odometry: Odometry | None = None
@@ -60,6 +63,8 @@ class AirsimNode(WorkerNode):
         self._open.set()
         self._make_publishers()
         self.create_subscription(TwistStamped, "cmd_vel", self._on_command, qos.SENSOR)
+        if show_branch:
+            self._show_branch()
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # this node makes /clock, so it cannot wait for it
         self.create_timer(1.0 / rate_hz, self._on_state, clock=steady)
         self.create_timer(COLLISION_PERIOD_S, self._on_collision, clock=steady)
@@ -73,6 +78,11 @@ class AirsimNode(WorkerNode):
         self._collision = self.create_publisher(Bool, "collision", qos.LATCHED)
         self._clock = self.create_publisher(ClockMessage, "/clock", qos.SENSOR)
         self._frames = FramePublisher(self, self._camera.offset_x_m, CAMERA_FRAME)
+
+    def _show_branch(self) -> None:
+        self._sent = (0, 0)  # stamp of the newest frame whose packets were seen, and their bytes so far
+        self.create_subscription(String, "branch", self._on_branch, qos.STATE)
+        self.create_subscription(CompressedImage, "features", self._on_features, qos.PACKETS)
 
     def _work(self) -> None:
         """Connect, put the vehicle where the flight begins, then take pictures."""
@@ -127,6 +137,26 @@ class AirsimNode(WorkerNode):
             self.get_logger().error("command dropped: it is not finite", throttle_duration_sec=5.0)
             return
         self._vehicle.send(command, self._command_s)
+
+    def _on_branch(self, message: String) -> None:
+        self._say("branch: ", message.data)
+        if message.data == SKIP:
+            self._say("sent: ", "0 B")
+
+    def _on_features(self, message: CompressedImage) -> None:
+        """One packet of a frame; a frame may take several."""
+        stamp_ns = messages.from_time(message.header.stamp)
+        before = self._sent[1] if self._sent[0] == stamp_ns else 0
+        self._sent = (stamp_ns, before + len(message.data))
+        self._say("sent: ", f"{self._sent[1]} B")
+
+    def _say(self, key: str, text: str) -> None:
+        if self._vehicle is None:
+            return
+        try:
+            self._vehicle.print_message(key, text)
+        except SimulatorError as error:  # an AirSim that has no screen: no reason to end a flight
+            self.get_logger().warning(f"branch and bytes are not shown: {error}", once=True)
 
     def close(self) -> None:
         """Stop the vehicle and hang up."""

@@ -83,6 +83,12 @@ def _pack(albedos: list[Floats], kinds: list[tuple[bool, bool]]) -> Atlas:
     return Atlas(np.concatenate(texels), starts, shape, means)
 
 
+def joined(atlas: Atlas, more: Atlas) -> Atlas:
+    """The materials of both, those of ``more`` numbered on."""
+    moved = more._replace(starts=more.starts + np.int32(len(atlas.texels)))
+    return Atlas(*(np.concatenate(pair) for pair in zip(atlas, moved, strict=True)))
+
+
 def _checked(material: Material) -> Floats:
     albedo = np.asarray(material.albedo, np.float32)
     size = albedo.shape[0] if albedo.ndim == 3 else 0

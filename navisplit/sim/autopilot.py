@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from navisplit.frames import Quaternion, Vector
 from navisplit.sim import controller, quadrotor
@@ -27,6 +28,23 @@ class Kinematics:
     angular_acceleration: Vector  # (3,) rad/s^2, body
 
 
+@dataclass(frozen=True)
+class RemoteControl:
+    """AirSim's RCData: what moveByRC sends in the place of a radio."""
+
+    stamp_ns: int = 0
+    pitch: float = 0.0  # -1..1, forward positive
+    roll: float = 0.0  # -1..1, right positive
+    throttle: float = 0.0  # 0..1
+    yaw: float = 0.0  # -1..1, clockwise positive
+    left_z: float = 0.0
+    right_z: float = 0.0
+    switches: int = 0
+    vendor_id: str = ""
+    is_initialized: bool = False
+    is_valid: bool = False
+
+
 class Autopilot:
     """Body, rotors and SimpleFlight-like controller of one quadrotor."""
 
@@ -37,6 +55,8 @@ class Autopilot:
         self.air = np.zeros(quadrotor.AIR_SIZE)
         self.air[quadrotor.ALTITUDE_AT] = altitude_m
         self._start_yaw = yaw_ned
+        self.armed = True
+        self.remote = RemoteControl()
         self.body = np.zeros(quadrotor.BODY_SIZE)
         self.rotors = np.zeros((3, 4))
         self.pilot = np.zeros(quadrotor.PILOT_SIZE)
@@ -44,6 +64,9 @@ class Autopilot:
         self._mode = np.array(controller.IDLE_MODES, np.int64)
         self._last_mode = np.zeros(4, np.int64)
         self._memory = controller.fresh_memory()
+        self._history = np.zeros((quadrotor.HISTORY_STEPS, quadrotor.BODY_SIZE))
+        self._steps = 0  # ever done
+        self.jumps = 0  # how often its motion was changed by something else than flying
         self.reset()
 
     def reset(self) -> None:
@@ -55,10 +78,20 @@ class Autopilot:
         self.pilot[:] = 0.0
         self._memory[:] = 0.0
         self._last_mode[:] = 0
-        self._idle()
+        self.armed, self.remote = True, RemoteControl()
+        self._follow_remote()
+        self._forget()
 
-    def _idle(self) -> None:
-        self._goal[:] = 0.0
+    def _follow_remote(self) -> None:
+        """Levelling sticks, as far as a remote control is there; without one the rotors idle."""
+        rc = self.remote if self.remote.is_valid else RemoteControl()
+        self._goal[:] = (
+            rc.roll * controller.MAX_TILT,
+            -rc.pitch * controller.MAX_TILT,
+            rc.yaw * controller.MAX_RATE,
+            0.0,
+        )
+        self._goal[controller.THROTTLE] = rc.throttle
         self._mode[:] = controller.IDLE_MODES
 
     # Views of the state -------------------------------------------------------------------------------------------
@@ -100,8 +133,19 @@ class Autopilot:
 
     def kinematics(self) -> Kinematics:
         """A copy of the state."""
-        b = self.body.copy()
-        return Kinematics(b[0:3], b[3:7], b[7:10], b[10:13], b[13:16], b[16:19])
+        return _kinematics(self.body)
+
+    def state_at(self, time_ns: int) -> Kinematics:
+        """The state at a step of the last 1.5 s; the oldest that is known for a time before."""
+        ago = (self.time_ns - time_ns) // STEP_NS
+        if ago <= 0:
+            return self.kinematics()
+        return _kinematics(self._history[(self._steps - min(ago, len(self._history) - 1)) % len(self._history)])
+
+    def _forget(self) -> None:
+        """The past was as the present."""
+        self.jumps += 1
+        self._history[:] = self.body
 
     # Set-points ---------------------------------------------------------------------------------------------------
     @property
@@ -110,20 +154,29 @@ class Autopilot:
         return bool(self.pilot[quadrotor.API_CONTROL] > 0)
 
     def enable_api_control(self, enabled: bool) -> None:
-        """Take or release control; either way the rotors idle until the next set-point once control is released."""
+        """Take or release control; either way the remote control's sticks count until the next set-point."""
         if enabled != self.api_control:
             self.pilot[quadrotor.API_CONTROL] = 1.0 if enabled else 0.0
             self.pilot[quadrotor.SETPOINT_AGE_MS] = self.pilot[quadrotor.TIMED_OUT] = 0.0
-            self._idle()
+            self._follow_remote()
+
+    def steer(self, remote: RemoteControl) -> None:
+        """Sticks of a remote control; they fly the drone only while the API does not."""
+        self.remote = remote
+        if not self.api_control:
+            self._follow_remote()
 
     def arm(self, armed: bool) -> bool:
-        """AirSim's armDisarm: disarming idles the rotors, but a later set-point flies anyway."""
-        if not self.api_control:
+        """AirSim's armDisarm: disarming idles the rotors, but a later set-point flies anyway.
+
+        False without API control, and when what is disarmed is to be disarmed.
+        """
+        if not self.api_control or not (armed or self.armed):
             return False
-        if not armed:
-            self._goal[:] = 0.0
+        if armed != self.armed:
+            self._goal[:] = 0.0, 0.0, 0.0, quadrotor.IDLE_SIGNAL
             self._mode[:] = (controller.RATE, controller.RATE, controller.RATE, controller.PASSTHROUGH)
-            self.pilot[quadrotor.TIMED_OUT] = 1.0
+        self.armed = armed
         return True
 
     def set_point(self, modes: Sequence[int], roll: float, pitch: float, yaw: float, throttle: float) -> None:
@@ -151,16 +204,20 @@ class Autopilot:
             self._memory,
             self.gains,
             self.air,
+            self._history,
+            self._steps,
             steps,
             free_path_m,
         )
         self.time_ns += done * STEP_NS
+        self._steps += done
         return done, path
 
     def place(self, position: Vector, orientation: Quaternion) -> None:
         """Put the body somewhere, keeping its velocity; a held position moves along (AirSim's would fly back)."""
         self.body[0:3], self.body[3:7] = position, orientation
         self.body[quadrotor.GROUNDED_AT] = 0.0
+        self.jumps += 1
         if self._mode[0] == controller.POSITION:
             self.pilot[quadrotor.TIMED_OUT] = 0.0
 
@@ -183,3 +240,8 @@ class Autopilot:
         """Rotor signal that carries the weight here."""
         ratio = quadrotor.density_ratio(self.air[quadrotor.ALTITUDE_AT] - self.body[2])
         return quadrotor.MASS * quadrotor.GRAVITY / (4 * quadrotor.MAX_THRUST * ratio)
+
+
+def _kinematics(body: NDArray[np.float64]) -> Kinematics:
+    b = body.copy()
+    return Kinematics(b[0:3], b[3:7], b[7:10], b[10:13], b[13:16], b[16:19])

@@ -80,9 +80,18 @@ def bench_steps(world: str | None, poses: int = 40, rounds: int = 5) -> list[tup
 
         steps.append((f"{title} triangles", measure))
     steps.append(("two threads", lambda: thread_rows(RayCaster(_generated("forest 50k")), poses, rounds)))
+    steps.append(("100 drones and a lidar", _fleet_rows))
     steps.append(("loading a world", lambda: load_rows("forest")))
     steps.append(("AirSim's client", _client_rows))
     return steps
+
+
+def _fleet_rows() -> Iterator[Row]:
+    from navisplit.sim.bench_fleet import bench_fleet
+
+    figures = bench_fleet(_generated("forest 50k"))
+    yield Row(f"{figures['drones']:.0f} drones", figures["drones_times_real_time"], "x real", 1.0)
+    yield Row("lidar sweep of 10,000 points", figures["lidar_sweep_ms"], "ms")
 
 
 def _client_rows() -> Iterator[Row]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from navisplit.frames import Vector
+from navisplit.frames import Vector, rotation_matrix
 from navisplit.sim.autopilot import NANOSECONDS, Autopilot
 from navisplit.sim.controller import ANGLE, PASSTHROUGH, POSITION, RATE, VELOCITY
 
@@ -24,6 +24,7 @@ TICK_NS = 20_000_000
 TICK_S = 0.02
 FOREVER_S = 3.0e38
 AT_REST_MPS, AT_REST_RPS = 0.05, 0.01
+MAX_STICK, MAX_REMOTE_AGE_NS = 10_000.0, 100_000_000
 TAKEOFF_CLIMB_M, TAKEOFF_SPEED, LANDING_SPEED = 2.0, 0.5, 0.2
 
 
@@ -175,6 +176,35 @@ def move_by_attitude(
 def move_by_motors(pilot: Autopilot, signals: tuple[float, float, float, float], duration_s: float) -> Routine:
     """Rotor signals 0..1: front right, rear left, front left, rear right."""
     return (yield from during(pilot, duration_s, lambda: pilot.set_point((PASSTHROUGH,) * 4, *signals)))
+
+
+def move_by_manual(
+    pilot: Autopilot,
+    vx_max: float,
+    vy_max: float,
+    z_min: float,
+    duration_s: float,
+    *,
+    forward_only: bool = False,
+    yaw_mode: YawMode = YawMode(),  # noqa: B008 - frozen
+) -> Routine:
+    """Sticks as velocities, turned by the attitude at the start; without a fresh remote control the time just passes.
+
+    Scales and frames are AirSim's, whose sticks reach from -10000 to 10000 here.
+    """
+    to_world = rotation_matrix(pilot.orientation)
+
+    def act() -> None:
+        rc = pilot.remote
+        if not rc.is_valid or (rc.stamp_ns and pilot.time_ns - rc.stamp_ns > MAX_REMOTE_AGE_NS):
+            return
+        vx, vy, _ = to_world.T @ (rc.pitch * vy_max / MAX_STICK, rc.roll * vx_max / MAX_STICK, 0.0)
+        turned = replace(yaw_mode, yaw_or_rate=yaw_mode.yaw_or_rate + rc.yaw * 100.0 / MAX_STICK)
+        yaw = turned.along(np.array([vx, vy, 0.0]), forward_only)
+        z = rc.throttle / MAX_STICK * z_min + float(pilot.position[2])
+        pilot.set_point((VELOCITY, VELOCITY, yaw.mode, POSITION), vy, vx, yaw.value, z)
+
+    return (yield from during(pilot, duration_s, act))
 
 
 def land(pilot: Autopilot, timeout_s: float) -> Routine:

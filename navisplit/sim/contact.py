@@ -7,7 +7,7 @@ Everything here is ENU; called only when the known free distance is used up, so 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +20,7 @@ BODY_RADIUS_M = 0.30
 SEARCH_M = 12.0  # how far to look for the nearest surface; a larger free distance means fewer queries
 FLOOR_NORMAL = 0.7  # a surface whose normal rises at least this much can be stood on (45 degrees)
 LANDING_SPEED_MPS = 1.5  # touching the floor slower than this is a landing, faster is a hit (our choice)
+FLOOR_REACH_M = BODY_RADIUS_M * (1.01 + 1.0 / FLOOR_NORMAL)  # from a radius above the origin: slopes are touched early
 TOUCH_M = 1e-3
 _STANDING_M = 0.02  # a floor further below than this does not carry
 MAX_SWEEP_M = 0.15  # a step longer than this is swept, so that nothing is jumped over
@@ -86,6 +87,27 @@ class Contact:
 
 
 @dataclass(frozen=True)
+class CollisionState:
+    """The last hit (or touchdown). ENU."""
+
+    has_collided: bool = False
+    stamp_ns: int = 0
+    position: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) of the vehicle, m
+    point: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) of the contact, m
+    normal: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) unit, towards the vehicle
+    object_name: str = ""
+    object_id: int = -1
+    penetration: float = 0.0
+    speed: float = 0.0  # of the vehicle against what it hit, m/s
+
+    @classmethod
+    def at(cls, contact: Contact, stamp_ns: int, position: Vector, name: str, speed: float) -> CollisionState:
+        """Of a contact of a vehicle at ``position`` with what is called ``name``."""
+        depth = max(0.0, contact.penetration)
+        return cls(True, stamp_ns, position, contact.point, contact.normal, name, contact.object_index, depth, speed)
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """What a probe at a place found: how far the body may move before the next probe, and what it touches."""
 
@@ -146,9 +168,9 @@ def _obstacle(centre: Vector, distance: float, index: int, closest: Vector) -> t
 
 
 def _floor_below(probe: SceneProbe, position: Vector) -> tuple[float, Vector, int] | None:
-    """Height, normal and object of a floor within a body radius above or below the origin."""
+    """Height, normal and object of a floor under the origin, near enough for the sphere to touch it."""
     origin = np.array([[position[0], position[1], position[2] + BODY_RADIUS_M]], np.float32)
-    distance, index, normal = probe.cast(origin, np.array([[0.0, 0.0, -1.0]], np.float32), 2 * BODY_RADIUS_M)
+    distance, index, normal = probe.cast(origin, np.array([[0.0, 0.0, -1.0]], np.float32), FLOOR_REACH_M)
     up = np.asarray(normal[0], np.float64)
     if index[0] < 0 or abs(up[2]) < FLOOR_NORMAL:
         return None

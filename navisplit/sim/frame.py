@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from navisplit.sim.bvh import STACK_SIZE
@@ -12,7 +10,7 @@ from navisplit.sim.kernel import Bytes, Floats, Ints, kernel
 from navisplit.sim.lanes import develop
 from navisplit.sim.scene import SKY_DEPTH_M
 from navisplit.sim.shading import Moving, World, new_shades, shade_from_things, shade_packet
-from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, trace_packet
+from navisplit.sim.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, pixel_size, trace_packet
 
 f32 = np.float32
 _SKY_DEPTH = f32(SKY_DEPTH_M)
@@ -35,7 +33,7 @@ def render_frame(world: World, moving: Moving, camera: Floats, rgb: Bytes, depth
     height, width = depth.shape
     origin, things, baked = camera[0], moving.things, moving.labels.shape[0]
     any_things = things.frames.shape[0] > 0
-    pixel = math.sqrt(camera[2, 0] ** 2 + camera[2, 1] ** 2 + camera[2, 2] ** 2)
+    pixel = pixel_size(camera)
     directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
     stack, lanes, shades = np.empty(STACK_SIZE, np.int32), new_lanes(), new_shades()
     distance, hit, thing = np.empty(LANES, np.float32), np.empty(LANES, np.int32), np.empty(LANES, np.int32)

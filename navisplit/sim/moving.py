@@ -121,7 +121,7 @@ class Layers:
     """Makes layers of one scene's things. Belongs to one thread; what it makes may go to others."""
 
     def __init__(self, scene: Scene) -> None:
-        self._materials = (*scene.materials, *airframe.MATERIALS)
+        self.materials = (*scene.materials, *airframe.MATERIALS)
         self._labels = np.array([o.segmentation_id for o in scene.objects], np.int32)
         self._number = {o.name: i for i, o in enumerate(scene.objects)}
         self._relabelled: tuple[dict[str, int], Ints] = ({}, self._labels)
@@ -158,7 +158,7 @@ class Layers:
             return
         if len(self._pieces) > len(set(keys)) + _SPARE_PIECES:
             self._pieces = {key: self._pieces[key] for key in keys if key in self._pieces}
-        self._pieces.update({key: Piece(thing, self._materials) for key, thing in missing.items()})
+        self._pieces.update({key: Piece(thing, self.materials) for key, thing in missing.items()})
         self._library = Library(tuple(self._pieces.values()))
         self._place = {key: i for i, key in enumerate(self._pieces)}
 

@@ -28,6 +28,8 @@ from navisplit.sim.commands import (
 
 ACCURACY_M = 0.5  # nearer than this counts as there
 LOOKAHEAD_TICKS, LOOKAHEAD_TICKS_PLAIN = 30.0, 40.0  # automatic look-ahead with and without adaptation
+MAX_TICKS_ASTRAY = 1000  # with an error from the path that grew at each of them
+ASTRAY = "lookahead error is continually increasing so we do not have safe control, aborting moveOnPath operation"
 
 
 @dataclass(frozen=True)
@@ -115,20 +117,22 @@ def move_on_path(
     here = _Place(0, 0.0, path.points[0])
     target = path.ahead(here, reach)
     end = pilot.time_ns + int(timeout_s * NANOSECONDS)
-    complete, gained = False, 0.0
+    complete, gained, error, astray = False, 0.0, 0.0, 0
     while pilot.time_ns < end and not complete and (target.leg < path.end or gained > 0):
         _chase(pilot, target.point, velocity, forward_only, yaw_mode)
         yield
         way = target.point - here.point
         length = float(np.linalg.norm(way))
-        error = 0.0
         if length > 0:
             made = pilot.position - here.point
             gained = float(made @ way) / length
             if adaptive_lookahead:
-                error = float(np.linalg.norm(made - way / length * gained)) * adaptive_lookahead
+                before, error = error, float(np.linalg.norm(made - way / length * gained)) * adaptive_lookahead
+                astray = astray + 1 if error > before else 0
+                if astray > MAX_TICKS_ASTRAY:
+                    raise CommandError(ASTRAY)
         else:
-            gained, complete = 0.0, True
+            gained, error, complete = 0.0, 0.0, True
         if gained >= 0:
             here = path.ahead(here, gained)
         target = path.ahead(here, reach + error)

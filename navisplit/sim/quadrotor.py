@@ -42,6 +42,8 @@ PILOT_SIZE = 4
 WIND_AT, ALTITUDE_AT = 0, 3  # wind NED m/s; altitude of the NED origin above the sea, m
 AIR_SIZE = 4
 
+HISTORY_STEPS = 512  # of the recent past that is kept, 1.5 s: what late sensors measure
+
 MASS = 1.0  # kg
 INERTIA_X, INERTIA_Y, INERTIA_Z = 0.006721, 0.008041, 0.014279  # kg m^2
 ARM = 0.2275 * math.sqrt(0.5)  # rotor offset along x and along y, m
@@ -53,6 +55,7 @@ RESTITUTION, FRICTION = 0.55, 0.5
 GRAVITY = 9.80665
 SEA_LEVEL_DENSITY = 1.225  # kg/m^3
 
+IDLE_SIGNAL = 0.065  # of each rotor once disarmed, fitted to a recorded fall
 SETPOINT_TIMEOUT_MS = 60  # after this without a command: hold the position reached
 TAKEOFF_SIGNAL, TAKEOFF_CLIMB = 0.1, 0.01  # flying once mean signal and |vertical speed| exceed these
 REST_TOLERANCE = 0.08  # m/s and rad/s, below which a body with idle rotors has landed
@@ -167,10 +170,15 @@ def fly(
     memory: NDArray[np.float64],
     gains: NDArray[np.float64],
     air: NDArray[np.float64],
+    history: NDArray[np.float64],
+    newest: int,
     steps: int,
     free_path_m: float,
 ) -> tuple[int, float]:
-    """Up to ``steps`` steps, ending early once the path flown exceeds ``free_path_m``; (steps done, path flown m)."""
+    """Up to ``steps`` steps, ending early once the path flown exceeds ``free_path_m``; (steps done, path flown m).
+
+    ``history`` (HISTORY_STEPS, BODY_SIZE) is a ring of the last states; ``newest`` the number of steps ever done.
+    """
     output = np.zeros(4)
     path = 0.0
     for done in range(steps):
@@ -178,6 +186,7 @@ def fly(
         rotors[OUTPUT] = rotors[FILTERED]
         rotors[FILTERED] = rotors[FILTERED] * ROTOR_KEEP + rotors[SIGNAL] * (1.0 - ROTOR_KEEP)
         path += moved
+        history[(newest + done + 1) % HISTORY_STEPS] = body
         _supervise(body, rotors, pilot, goal, mode)
         run_cascade(body, goal, mode, last_mode, memory, gains, output, STEP_S)
         if mode[0] == PASSTHROUGH and mode[1] == PASSTHROUGH and mode[2] == PASSTHROUGH and mode[3] == PASSTHROUGH:

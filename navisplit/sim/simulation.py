@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from navisplit.errors import SimulatorError, nearest_name
+from navisplit.errors import SimulatorError, UsageError, nearest_name
 from navisplit.frames import Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim import quadrotor
+from navisplit.sim.atmosphere import Atmosphere, Conditions
 from navisplit.sim.contact import SceneProbe
+from navisplit.sim.encounters import Encounters
+from navisplit.sim.geodesy import geo_of
+from navisplit.sim.markers import Markers
 from navisplit.sim.moving import Layers, LiveProbe, MovingLayer
-from navisplit.sim.scene import Scene
-from navisplit.sim.settings import Settings
+from navisplit.sim.scene import Material, Scene
+from navisplit.sim.sensors import Site
+from navisplit.sim.sensors.ranging import Surroundings
+from navisplit.sim.settings import Settings, VehicleSettings
 from navisplit.sim.things import MOTION_S, Thing, Things
 from navisplit.sim.vehicle import Vehicle
 
@@ -50,16 +56,29 @@ class Simulation:
         self._owed_ns = 0
         self.clock_ns = start_ns
         self.things = Things(scene)
-        self._layers = Layers(scene)
+        self.atmosphere = Atmosphere(scene.light, self.settings.origin)
+        if self.settings.time_of_day is not None:
+            self.atmosphere.set_time_of_day(self.settings.time_of_day, start_ns)
+        self.markers = Markers()
+        self.external_cameras = dict(self.settings.external_cameras)  # by name; poses are NED from the player start
+        self._encounters = Encounters()
+        self._survey(probe)
+        self.wind = np.asarray(self.settings.wind, np.float64)
+        self.vehicle_ids: dict[str, int] = {}  # segmentation ids of vehicles, where a script has set them
+        self._setups = dict(self.settings.vehicles)
+        self._vehicles = {name: self._build(name) for name in self._setups}
+
+    def _survey(self, probe: SceneProbe | None) -> None:
+        """Make what is asked about the scene and its things."""
+        self._layers = Layers(self.scene)
         self._layer = (0, self._layers.empty)  # revision of the things, and those things
-        self._names = [thing.name for thing in scene.objects]  # then the layer's things, as its numbers count
-        self._baked = probe or _query(scene, renderer)
+        self._names = [thing.name for thing in self.scene.objects]  # then the layer's things, as its numbers count
+        self._baked = probe or _query(self.scene, self.renderer)
         self.probe: SceneProbe = LiveProbe(self._baked, self._present)
         self._present()
-        self._vehicles = {name: self._build(name) for name in self.settings.vehicles}
 
     def _build(self, name: str) -> Vehicle:
-        setup, start = self.settings.vehicles[name], self.scene.player_start
+        setup, start = self._setups[name], self.scene.player_start
         vehicle = Vehicle(
             name,
             self.probe,
@@ -70,14 +89,54 @@ class Simulation:
             object_names=self._names,
             motion=self._motion,
             cameras=setup.mounted_cameras(),
+            sensors=setup.sensors,
+            site=Site(lambda place: geo_of(place + setup.position, self.settings.origin), self.seed),
         )
-        vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.settings.wind
+        vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.wind
         return vehicle
+
+    def add_vehicle(self, name: str, setup: VehicleSettings) -> Vehicle:
+        """One more, standing where ``setup`` says. Raises UsageError when the name is taken or empty."""
+        if not name or name in self._vehicles or name in self.things:
+            raise UsageError(f"A vehicle cannot be named '{name}': expected a name that nothing in the scene has.")
+        self._setups[name] = setup
+        self._vehicles[name] = self._build(name)
+        return self._vehicles[name]
+
+    def enter(self, scene: Scene, renderer: RayCaster | None = None, probe: SceneProbe | None = None) -> None:
+        """Go on in another scene: every vehicle at its start there, nothing moved or plotted; the clock goes on."""
+        for vehicle in self._vehicles.values():
+            vehicle.cancel()
+        self.scene, self.renderer = scene, renderer
+        self.things = Things(scene)
+        self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
+        self.atmosphere.enter(scene.light)
+        self.markers.clear()
+        self._survey(probe)
+        self._vehicles = {name: self._build(name) for name in self._setups}
+
+    def set_wind(self, wind: Vector) -> None:
+        """Steady wind (3,) NED m/s on all vehicles, also on later ones."""
+        self.wind = np.asarray(wind, np.float64)
+        for vehicle in self._vehicles.values():
+            vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.wind
 
     @property
     def vehicles(self) -> tuple[Vehicle, ...]:
         """All vehicles, the default one first."""
         return tuple(self._vehicles.values())
+
+    @property
+    def materials(self) -> tuple[Material, ...]:
+        """The scene's, and behind them those of the vehicles' bodies: what the things' numbers count."""
+        return self._layers.materials
+
+    def add_material(self, material: Material) -> int:
+        """A look that things can have from now on; its number."""
+        if self.renderer is not None:
+            self.renderer.add_material(material)
+        self._layers.materials += (material,)
+        return len(self._layers.materials) - 1
 
     def vehicle(self, name: str = "") -> Vehicle:
         """By name; the empty name is the first one. Raises SimulatorError."""
@@ -97,8 +156,10 @@ class Simulation:
             passed = (self.clock_ns - self._start_ns) // quadrotor.STEP_NS
             chunk = min(count, _MOTION_STEPS - passed % _MOTION_STEPS) if self.things.acting else count
             self._see_changes()
+            chunk = self._encounters.free(self.vehicles, chunk)
             for vehicle in self._vehicles.values():
                 vehicle.advance(chunk)
+            self._encounters.settle(self.vehicles)
             self.clock_ns += chunk * quadrotor.STEP_NS
             count -= chunk
             if (passed + chunk) % _MOTION_STEPS == 0:
@@ -122,7 +183,8 @@ class Simulation:
 
     def _motion(self, number: int, point: Vector) -> Vector:
         """Velocity (3,) m/s of a point of an object by its number, ENU."""
-        return self.things.motion(self._names[number], point) if number >= len(self.scene.objects) else np.zeros(3)
+        moves = len(self.scene.objects) <= number < len(self._names)
+        return self.things.motion(self._names[number], point) if moves else np.zeros(3)
 
     def snapshot(self, without: str | None = None) -> MovingLayer:
         """All that moved or moves, vehicles too, as it is now: for a picture that is drawn later, in any thread.
@@ -140,10 +202,19 @@ class Simulation:
         layer = self.snapshot(without=name)
         return LiveProbe(self._baked, lambda: layer)
 
+    def surroundings_of(self, vehicle: Vehicle) -> Surroundings:
+        """What a vehicle's own range sensors meet now, by segmentation id: the scene, its things, other vehicles."""
+        layer = self.snapshot(without=vehicle.name)
+        labels = [*layer.labels.tolist(), *(thing.segmentation_id for thing in layer.things)]
+        probe = LiveProbe(self._baked, lambda: layer)
+        return Surroundings(probe, np.array(labels, np.int32), vehicle.origin)
+
     def _as_thing(self, vehicle: Vehicle) -> Thing:
         x, y, z = vehicle.position.tolist()
         qx, qy, qz, qw = swap_quaternion(vehicle.pilot.orientation).tolist()
-        return Thing(vehicle.name, self._layers.airframe, (x, y, z), (qx, qy, qz, qw), vehicle=True)
+        label = self.vehicle_ids.get(vehicle.name, Thing.segmentation_id)
+        pose = (x, y, z), (qx, qy, qz, qw)
+        return Thing(vehicle.name, self._layers.airframe, *pose, segmentation_id=label, vehicle=True)
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass: whole steps now, the rest carried to the next call."""
@@ -163,12 +234,19 @@ class Simulation:
         for vehicle in self._vehicles.values():
             vehicle.reset()
 
+    def conditions(self) -> Conditions:
+        """Light and weather now."""
+        return self.atmosphere.conditions(self.clock_ns, self._start_ns, self.seed)
+
     def capture(self, camera: str = "0", vehicle: str = "") -> Frame:
-        """Picture, depth and segmentation of a camera now. Raises SimulatorError without a renderer."""
+        """Picture in this weather, depth and segmentation of a camera now. Raises SimulatorError without a renderer."""
         if self.renderer is None:
             raise SimulatorError("This simulation has no renderer: give Simulation(scene, renderer=RayCaster(scene)).")
+        from navisplit.sim.pictures import Film
+
         drone = self.vehicle(vehicle)
-        return self.renderer.render(drone.camera_view(camera), self.snapshot(without=drone.name))
+        layer = self.snapshot(without=drone.name)
+        return Film(self.renderer, drone.camera_view(camera), self.conditions(), layer=layer).shown()
 
 
 def _query(scene: Scene, renderer: RayCaster | None) -> SceneProbe:

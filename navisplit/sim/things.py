@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from navisplit.errors import UsageError
 from navisplit.frames import Quaternion, Vector, rotation_matrix
@@ -48,10 +49,13 @@ class Things:
 
     def __init__(self, scene: Scene) -> None:
         self._baked = {thing.name: thing for thing in scene.objects}
+        self._loosened: dict[str, Thing] = {}  # baked objects as things, once asked for
+        self._boxes: dict[str, NDArray[np.float64]] = {}  # of baked objects, once asked for
         self._ids: dict[str, int] = {}  # baked object -> segmentation id that a script gave it
         self._hidden: set[str] = set()
         self._actors = scene.actors
         self._things: dict[str, Thing] = {}
+        self.shapes: dict[str, SceneObject] = {}  # of things that were spawned, by the asset's name
         self.revision = 0
         self.reset(0.0)
 
@@ -86,25 +90,57 @@ class Things:
         """Every object, the scene's first."""
         return [name for name in self._baked if name not in self._hidden] + list(self._things)
 
+    def label_of(self, name: str) -> int | None:
+        """Segmentation id of an object as it is now; None when there is no such object."""
+        if name in self._things:
+            return self._things[name].segmentation_id
+        baked = None if name in self._hidden else self._baked.get(name)
+        return None if baked is None else self._ids.get(name, baked.segmentation_id)
+
     def find(self, name: str) -> Thing | None:
         """By name; a baked object as the thing that it would be."""
         if name in self._things:
             return self._things[name]
+        return self.original(name) if name in self else None
+
+    def original(self, name: str) -> Thing | None:
+        """One of the scene's own objects where it stood at the beginning, also when it has gone since."""
+        for actor in self._actors:
+            if actor.shape.name == name:
+                return Thing(name, actor.shape, segmentation_id=actor.shape.segmentation_id)
         baked = self._baked.get(name)
-        if baked is None or name in self._hidden:
+        if baked is None:
             return None
-        return _loosened(baked, self._ids.get(name, baked.segmentation_id))
+        if name not in self._loosened:
+            self._loosened[name] = _loosened(baked)
+        return replace(self._loosened[name], segmentation_id=self._ids.get(name, baked.segmentation_id))
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is an object of this name now."""
+        return name in self._things or (name in self._baked and name not in self._hidden)
+
+    def box(self, name: str) -> NDArray[np.float64]:
+        """(2, 3) lowest and highest corner of an object, ENU m. Raises KeyError for what does not exist."""
+        thing = self._things.get(name)
+        if thing is not None:
+            points = np.asarray(thing.shape.vertices, np.float64) * thing.scale
+            points = points @ rotation_matrix(thing.orientation).T + thing.position
+            return np.array([points.min(0), points.max(0)])
+        if name not in self._boxes:
+            points = self._baked[name].vertices
+            self._boxes[name] = np.array([points.min(0), points.max(0)], np.float64)
+        return self._boxes[name]
 
     # Changing ---------------------------------------------------------------------------------------------------------
     def add(self, thing: Thing) -> None:
         """A new thing. Raises UsageError when the name is taken."""
-        if self.find(thing.name) is not None:
+        if thing.name in self:
             raise UsageError(f"There is an object '{thing.name}' already. Give the new one another name.")
         self._put(thing)
 
     def remove(self, name: str) -> bool:
         """Take an object out of the scene; whether there was one."""
-        if self.find(name) is None:
+        if name not in self:
             return False
         self._things.pop(name, None)
         if name in self._baked:
@@ -131,7 +167,7 @@ class Things:
         """Set an object's segmentation id (0..255); whether there is one. A baked object stays baked."""
         if name in self._things:
             return self._change(name, lambda t: replace(t, segmentation_id=segmentation_id))
-        if self.find(name) is None:
+        if name not in self:
             return False
         self._ids[name] = segmentation_id
         self.revision += 1
@@ -179,7 +215,7 @@ class Things:
         self.revision += 1
 
 
-def _loosened(baked: SceneObject, segmentation_id: int) -> Thing:
+def _loosened(baked: SceneObject) -> Thing:
     """A baked object in its own frame."""
     to_own = rotation_matrix(baked.orientation)  # rows of points times this: world axes -> own axes
     vertices = (np.asarray(baked.vertices, np.float64) - baked.position) @ to_own
@@ -191,4 +227,4 @@ def _loosened(baked: SceneObject, segmentation_id: int) -> Thing:
         position=(0.0, 0.0, 0.0),
         orientation=IDENTITY,
     )
-    return Thing(baked.name, shape, baked.position, baked.orientation, segmentation_id=segmentation_id)
+    return Thing(baked.name, shape, baked.position, baked.orientation)

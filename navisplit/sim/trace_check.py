@@ -1,137 +1,247 @@
-"""How closely the dynamics follow AirSim's own SimpleFlight: flies recorded manoeuvres again and compares.
+"""How closely the flight follows AirSim's own SimpleFlight: recorded manoeuvres flown again and compared.
 
-``python -m navisplit.sim.trace_check FILE.csv``: FILE has flights of the real stack (25 Hz; columns t, segment, x, y,
-z, vx, vy, vz, roll_deg, pitch_deg, yaw_deg, yawrate_deg_s; NED). Each manoeuvre starts from the recorded state.
+A recording holds rows of a real flight (25 Hz; columns t, segment, x, y, z, vx, vy, vz, roll_deg, pitch_deg, yaw_deg,
+yawrate_deg_s, landed; NED). A segment NAME is during a call, NAME+after the seconds following it. Each call starts
+from its recorded state. Its time is known to a sample only, so the start is fitted within one (``start_ms``).
 """
 
 from __future__ import annotations
 
 import csv
-import sys
-from collections.abc import Callable
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from navisplit.frames import quaternion_from_euler
-from navisplit.sim import commands, path
-from navisplit.sim.autopilot import Autopilot
-from navisplit.sim.commands import Routine, YawMode
+from navisplit.errors import UsageError
+from navisplit.frames import Quaternion, Vector, quaternion_from_euler, quaternion_multiply
+from navisplit.sim.commands import Task
 from navisplit.sim.contact import FlatGround
-from navisplit.sim.controller import ANGLE, PASSTHROUGH
+from navisplit.sim.manoeuvres import MANOEUVRES, Lead, Manoeuvre
+from navisplit.sim.quadrotor import STEP_MS, STEP_S
 from navisplit.sim.vehicle import Vehicle
 
-AFTER_S = 3.0  # of the "+after" rows; later ones may hold unrecorded commands
-
 COLUMNS = ("t", "x", "y", "z", "vx", "vy", "vz", "roll_deg", "pitch_deg", "yaw_deg", "yawrate_deg_s")
+T, POSITION, VELOCITY, ANGLES, YAW_RATE = 0, slice(1, 4), slice(4, 7), slice(7, 10), 10
+SAMPLE_S = 0.045  # between rows
+MAX_POSITION_M, MAX_VELOCITY_MPS, MAX_ATTITUDE_DEG, MAX_DURATION_S = 0.25, 0.25, 3.0, 0.1  # RMS; difference
 
-MANOEUVRES: dict[str, Callable[[Autopilot], Routine]] = {
-    "takeoff": lambda p: path.takeoff(p, 20.0),
-    "vel_x_1": lambda p: commands.move_by_velocity(p, (1.0, 0.0, 0.0), 6.0),
-    "vel_x_5": lambda p: commands.move_by_velocity(p, (5.0, 0.0, 0.0), 6.0),
-    "vel_x_12": lambda p: commands.move_by_velocity(p, (12.0, 0.0, 0.0), 6.0),
-    "vel_z_down2": lambda p: commands.move_by_velocity(p, (0.0, 0.0, 2.0), 3.0),
-    "moveToPos_20_v5": lambda p: path.move_on_path(p, [np.array([20.0, 0.0, -10.0])], 5.0),
-    "moveToPos_back_v2": lambda p: path.move_on_path(p, [np.array([10.0, 0.0, -10.0])], 2.0),
-    "rotateToYaw90": lambda p: commands.rotate_to_yaw(p, 90.0, commands.FOREVER_S, 5.0),
-    "rotateByYawRate30x3": lambda p: commands.rotate_by_yaw_rate(p, 30.0, 3.0),
-    "rotateByYawRate180x2": lambda p: commands.rotate_by_yaw_rate(p, 180.0, 2.0),
-    "vel_fwdonly": lambda p: commands.move_by_velocity(
-        p, (3.0, 3.0, 0.0), 5.0, forward_only=True, yaw_mode=YawMode(False, 0.0)
-    ),
-    "rpythrottle": lambda p: commands.move_by_attitude(
-        p, (ANGLE, ANGLE, ANGLE, PASSTHROUGH), (0.0, -0.2, 0.0, 0.6), 2.0
-    ),
-    "moveByMotorPWMs_0.6": lambda p: commands.move_by_motors(p, (0.62, 0.62, 0.62, 0.62), 1.0),
-    "goHome": lambda p: path.go_home(p, commands.FOREVER_S),
-    "moveto_0_0_-5": lambda p: path.move_on_path(p, [np.array([0.0, 0.0, -5.0])], 5.0),
-    "land": lambda p: commands.land(p, 60.0),
-}
-"""The recorded calls that start and end in the trace, as our commands."""
+Rows = NDArray[np.float64]  # (N, len(COLUMNS))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Ours against the recording, during the call and in the seconds after it. RMS."""
+    """Ours against the recording of one segment."""
 
     name: str
-    position_m: float
-    velocity_mps: float
-    yaw_deg: float
-    position_after_m: float
-    duration_s: float
-    recorded_duration_s: float
+    position_m: float  # RMS
+    velocity_mps: float  # RMS
+    attitude_deg: float  # RMS of the angle between the two attitudes
+    duration_s: float | None = None  # of the call; None: not a call
+    recorded_duration_s: float | None = None  # to a sample
+    returned: bool | None = None  # None: it raised, or is not a call
+    recorded_returned: bool | None = None
+    start_ms: int = 0  # fitted: when the call came after the first row
+
+    @property
+    def passed(self) -> bool:
+        """Whether all differences are within the limits."""
+        late = 0.0
+        if self.duration_s is not None and self.recorded_duration_s is not None:
+            late = abs(self.duration_s - self.recorded_duration_s)
+        return (
+            self.position_m <= MAX_POSITION_M
+            and self.velocity_mps <= MAX_VELOCITY_MPS
+            and self.attitude_deg <= MAX_ATTITUDE_DEG
+            and late <= MAX_DURATION_S
+            and self.returned == self.recorded_returned
+        )
 
 
-def read_traces(file: Path) -> dict[str, NDArray[np.float64]]:
-    """Rows of every segment, (N, len(COLUMNS)), by name."""
+def read_traces(file: Path) -> dict[str, Rows]:
+    """Rows of every segment by name. Raises UsageError when the file is not such a recording."""
     segments: dict[str, list[list[float]]] = {}
-    with file.open(newline="") as stream:
-        for row in csv.DictReader(stream):
-            segments.setdefault(row["segment"], []).append([float(row[column]) for column in COLUMNS])
+    try:
+        with file.open(newline="") as stream:
+            for row in csv.DictReader(stream):
+                segments.setdefault(row["segment"], []).append([float(row[column]) for column in COLUMNS])
+    except FileNotFoundError:
+        raise UsageError(f"There is no file {file}. Give a CSV of recorded flights.") from None
+    except (KeyError, ValueError, TypeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{file} is not a recording of flights ({type(error).__name__}: {error}). Expected a CSV with the columns "
+            f"segment, {', '.join(COLUMNS)}."
+        ) from None
     return {name: np.array(rows) for name, rows in segments.items()}
 
 
-def compare(name: str, during: NDArray[np.float64], after: NDArray[np.float64]) -> Comparison:
-    """Fly manoeuvre ``name`` from the first recorded row and compare at every recorded time."""
-    vehicle = Vehicle(name, FlatGround(), origin=np.zeros(3), yaw=np.pi / 2)
-    pilot = vehicle.pilot
-    start = during[0]
-    if name == "takeoff":
-        pilot.enable_api_control(True)
-    else:
-        pilot.place(start[1:4], quaternion_from_euler(*np.radians(start[7:10])))
-        pilot.trim()
-        pilot.velocity[:] = start[4:7]
-        pilot.angular_rate[2] = np.radians(start[10])
-    task = vehicle.start(MANOEUVRES[name](pilot))
-    ended: list[float] = []
-    task.when_done(lambda _: ended.append(pilot.time_ns / 1e9))
-    rows = []
-    after = after[after[:, 0] < after[0, 0] + AFTER_S]
+def compare_all(traces: dict[str, Rows]) -> list[Comparison]:
+    """Every manoeuvre of ``MANOEUVRES`` that the recording holds, in its order."""
+    found: list[Comparison] = []
+    for name in MANOEUVRES:
+        if name in traces or f"{name}+after" in traces:
+            found.extend(compare(name, traces))
+    return found
+
+
+def compare(name: str, traces: dict[str, Rows]) -> list[Comparison]:
+    """Fly one manoeuvre: the comparison during the call, if rows were recorded in it, and after it."""
+    start_ms, best = 0, _replay(name, traces, 0)
+    while len(best.during) and start_ms + STEP_MS <= SAMPLE_S * 1000:
+        later = _replay(name, traces, start_ms + STEP_MS)
+        if later.misfit >= best.misfit:
+            break
+        start_ms, best = start_ms + STEP_MS, later
+    return best.comparisons(name, start_ms)
+
+
+@dataclass(frozen=True)
+class _Replay:
+    """A manoeuvre flown again: ours minus recorded, [position 3, velocity 3, attitude angle], during and after."""
+
+    during: Rows  # (N, 7)
+    after: Rows  # (M, 7)
+    task: Task | None
+    duration_s: float | None
+    recorded_duration_s: float
+
+    @property
+    def misfit(self) -> float:
+        position, velocity, attitude = _figures(self.during)
+        return position / MAX_POSITION_M + velocity / MAX_VELOCITY_MPS + attitude / MAX_ATTITUDE_DEG
+
+    def comparisons(self, name: str, start_ms: int) -> list[Comparison]:
+        found = []
+        if len(self.during):
+            found.append(Comparison(name, *_figures(self.during), *self._call(name), start_ms))
+        if len(self.after):
+            call = self._call(name) if not len(self.during) else ()
+            found.append(Comparison(f"{name}+after", *_figures(self.after), *call))
+        return found
+
+    def _call(self, name: str) -> tuple[float | None, float | None, bool | None, bool | None]:
+        if self.task is None:
+            return None, None, None, None
+        returned = None if self.task.error is not None or not self.task.done else self.task.result
+        duration = math.inf if self.duration_s is None else self.duration_s
+        return duration, self.recorded_duration_s, returned, MANOEUVRES[name].returned
+
+
+def _replay(name: str, traces: dict[str, Rows], start_ms: int) -> _Replay:
+    manoeuvre = MANOEUVRES[name]
+    nothing = np.empty((0, len(COLUMNS)))
+    during, after = traces.get(name, nothing), traces.get(f"{name}+after", nothing)
     recorded = np.concatenate([during, after])
-    for t in recorded[:, 0] - start[0]:
-        vehicle.advance(round((t - pilot.time_ns / 1e9) / 0.003))
-        rows.append([*pilot.position, *pilot.velocity, np.degrees(pilot.yaw)])
-    error = np.array(rows) - recorded[:, [1, 2, 3, 4, 5, 6, 9]]
-    error[:, 6] = (error[:, 6] + 180.0) % 360.0 - 180.0
-    n = len(during)
-    return Comparison(
-        name,
-        _rms(error[:n, :3]),
-        _rms(error[:n, 3:6]),
-        _rms(error[:n, 6:]),
-        _rms(error[n:, :3]),
-        ended[0] if ended else float("nan"),
-        float(after[0, 0] - start[0]),
+    start_s, n = recorded[0, T], len(during)
+    recorded = recorded[: n + int((after[:, T] < (after[:1, T] + manoeuvre.after_s)).sum())]
+    vehicle = _at(manoeuvre, recorded, traces)
+    pilot, ended, task = vehicle.pilot, [], None
+    zero_s = pilot.time_ns / 1e9
+    vehicle.advance(start_ms // STEP_MS)
+    if manoeuvre.command is not None:
+        task = vehicle.start(manoeuvre.command(pilot))
+        task.when_done(lambda _: ended.append(pilot.time_ns / 1e9 - zero_s - start_ms / 1000))
+    if manoeuvre.after is not None:
+        manoeuvre.after(vehicle)
+    errors = []
+    for row in recorded:
+        vehicle.advance(round((row[T] - start_s - (pilot.time_ns / 1e9 - zero_s)) / STEP_S))
+        errors.append(_difference(vehicle, row))
+    recorded_s = (after[0, T] - start_s if len(after) and n else 0.0) - start_ms / 1000
+    return _Replay(
+        np.array(errors[:n]).reshape(-1, 7),
+        np.array(errors[n:]).reshape(-1, 7),
+        task,
+        ended[0] if ended else None,
+        max(0.0, recorded_s),
     )
 
 
-def _rms(error: NDArray[np.float64]) -> float:
-    return float(np.sqrt((error**2).sum(1).mean())) if len(error) else float("nan")
+def _at(manoeuvre: Manoeuvre, rows: Rows, traces: dict[str, Rows]) -> Vehicle:
+    """A vehicle in the state of the first row."""
+    vehicle = Vehicle("trace", FlatGround(), origin=np.zeros(3), yaw=np.pi / 2)
+    start = rows[0]
+    if manoeuvre.lead is not None and manoeuvre.lead.start in traces:
+        _fly_lead(vehicle, manoeuvre.lead, traces)
+    else:
+        _hover_at(vehicle, start)
+    pilot = vehicle.pilot
+    pilot.position[:], pilot.orientation[:] = start[POSITION], _attitude(start)
+    pilot.velocity[:] = start[VELOCITY]
+    before = _row_before(start, traces)
+    if before is not None:
+        pilot.angular_rate[:] = _turning(before, start)
+    elif manoeuvre.unsteered:
+        pilot.angular_rate[:] = _turning(start, rows[1])
+    else:
+        pilot.angular_rate[:] = 0.0, 0.0, np.radians(start[YAW_RATE])
+    if manoeuvre.before is not None:
+        manoeuvre.before(vehicle)
+    return vehicle
 
 
-def compare_all(file: Path) -> list[Comparison]:
-    """Every manoeuvre that the file holds."""
-    traces = read_traces(file)
-    return [compare(name, traces[name], traces[f"{name}+after"]) for name in MANOEUVRES if name in traces]
+def _hover_at(vehicle: Vehicle, row: Rows) -> None:
+    vehicle.pilot.place(row[POSITION], _attitude(row))
+    vehicle.pilot.trim()
 
 
-def main(arguments: list[str]) -> int:
-    """Print the table."""
-    if len(arguments) != 1:
-        print("usage: python -m navisplit.sim.trace_check FILE.csv", file=sys.stderr)
-        return 2
-    print(f"{'manoeuvre':22s} {'pos m':>7s} {'vel m/s':>8s} {'yaw deg':>8s} {'after m':>8s} {'s':>7s} {'rec. s':>7s}")
-    for c in compare_all(Path(arguments[0])):
-        print(
-            f"{c.name:22s} {c.position_m:7.3f} {c.velocity_mps:8.3f} {c.yaw_deg:8.2f} {c.position_after_m:8.3f} "
-            f"{c.duration_s:7.2f} {c.recorded_duration_s:7.2f}"
-        )
-    return 0
+def _fly_lead(vehicle: Vehicle, lead: Lead, traces: dict[str, Rows]) -> None:
+    row = traces[lead.start][-1]
+    _hover_at(vehicle, row)
+    vehicle.pilot.velocity[:] = row[VELOCITY]
+    vehicle.start(lead.command(vehicle.pilot))
+    vehicle.advance(round(lead.seconds / STEP_S))
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _row_before(start: Rows, traces: dict[str, Rows]) -> Rows | None:
+    """The row recorded at most a sample before ``start``."""
+    rows: Iterable[Rows] = traces.values()
+    near = [row for segment in rows for row in segment if 0.0 < start[T] - row[T] <= SAMPLE_S + 1e-6]
+    return max(near, key=lambda row: row[T]) if near else None
+
+
+def _attitude(row: Rows) -> Quaternion:
+    return quaternion_from_euler(*np.radians(row[ANGLES]))
+
+
+def _turning(first: Rows, second: Rows) -> Vector:
+    """Body rate (3,) rad/s that turns one row's attitude into the other's."""
+    x, y, z, w = quaternion_multiply(_attitude(first) * [-1.0, -1.0, -1.0, 1.0], _attitude(second))
+    return 2.0 * np.copysign(1.0, w) * np.array([x, y, z]) / (second[T] - first[T])
+
+
+def _difference(vehicle: Vehicle, row: Rows) -> Vector:
+    pilot = vehicle.pilot
+    aligned = min(1.0, abs(float(pilot.orientation @ _attitude(row))))
+    angle = math.degrees(2.0 * math.acos(aligned))
+    return np.array([*(pilot.position - row[POSITION]), *(pilot.velocity - row[VELOCITY]), angle])
+
+
+def _figures(errors: Rows) -> tuple[float, float, float]:
+    return _rms(errors[:, :3]), _rms(errors[:, 3:6]), _rms(errors[:, 6:])
+
+
+def _rms(errors: Rows) -> float:
+    return float(np.sqrt((errors**2).sum(1).mean())) if len(errors) else math.inf
+
+
+def table(found: list[Comparison]) -> str:
+    """The comparisons for people to read."""
+    head = f"{'segment':28s} {'pos m':>6s} {'vel m/s':>8s} {'att deg':>8s} {'s':>6s} {'rec. s':>7s} {'returned':>9s}"
+    lines = [f"{head} {'rec.':>6s} {'start ms':>9s}"]
+    for c in found:
+        line = f"{c.name:28s} {c.position_m:6.3f} {c.velocity_mps:8.3f} {c.attitude_deg:8.2f}"
+        if c.duration_s is not None:
+            returned, recorded = (_shown(value) for value in (c.returned, c.recorded_returned))
+            line += f" {c.duration_s:6.2f} {c.recorded_duration_s:7.2f} {returned:>9s} {recorded:>6s} {c.start_ms:9d}"
+        lines.append(f"{line:84s} {'pass' if c.passed else 'FAIL'}")
+    limits = f"{MAX_POSITION_M} m, {MAX_VELOCITY_MPS} m/s, {MAX_ATTITUDE_DEG} degrees RMS, {MAX_DURATION_S} s"
+    passed = sum(c.passed for c in found)
+    return "\n".join([*lines, f"{passed} of {len(found)} within {limits} and returning the same"])
+
+
+def _shown(returned: bool | None) -> str:
+    return "raised" if returned is None else str(returned)

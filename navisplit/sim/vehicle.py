@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,26 +24,24 @@ from navisplit.sim import commands, path, quadrotor
 from navisplit.sim.autopilot import Autopilot
 from navisplit.sim.cameras import Camera, default_cameras, find_camera
 from navisplit.sim.commands import TICK_NS, Routine, Task, YawMode
-from navisplit.sim.contact import LANDING_SPEED_MPS, MAX_SWEEP_M, Contact, SceneProbe, bounce, stands, survey, sweep
+from navisplit.sim.contact import (
+    LANDING_SPEED_MPS,
+    MAX_SWEEP_M,
+    CollisionState,
+    Contact,
+    SceneProbe,
+    bounce,
+    stands,
+    survey,
+    sweep,
+)
+from navisplit.sim.geodesy import GeoPoint, geo_of
 from navisplit.sim.quadrotor import STEP_NS, STEP_S
+from navisplit.sim.sensors import SensorSuite, Site
+from navisplit.sim.sensors.specs import Spec
 
 if TYPE_CHECKING:
     from navisplit.sim.renderer import CameraView
-
-
-@dataclass(frozen=True)
-class CollisionState:
-    """The last hit (or touchdown). ENU."""
-
-    has_collided: bool = False
-    stamp_ns: int = 0
-    position: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) of the vehicle, m
-    point: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) of the contact, m
-    normal: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) unit, towards the vehicle
-    object_name: str = ""
-    object_id: int = -1
-    penetration: float = 0.0
-    speed: float = 0.0  # of the vehicle against what it hit, m/s
 
 
 class Vehicle:
@@ -62,16 +59,21 @@ class Vehicle:
         object_names: Sequence[str] = (),
         motion: Callable[[int, Vector], Vector] | None = None,
         cameras: dict[str, Camera] | None = None,
+        sensors: Mapping[str, Spec] | None = None,
+        site: Site | None = None,
     ) -> None:
         """``origin`` (3,) ENU m: its start and NED origin; ``yaw`` ENU rad; ``altitude_m`` of the origin.
 
         ``motion``: velocity (3,) ENU m/s of a point (3,) of an object by its number; None where nothing moves.
+        ``sensors``: None for AirSim's default ones; ``site``: where in the world they measure.
         """
         self.name = name
         self.origin = np.asarray(origin, np.float64)
         self.pilot = Autopilot(yaw_ned=math.pi / 2 - yaw, altitude_m=altitude_m, time_ns=time_ns)
         self.cameras = default_cameras() if cameras is None else cameras
         self._default_cameras = dict(self.cameras)
+        here = GeoPoint(0.0, 0.0, altitude_m)
+        self.sensors = SensorSuite(name, self.pilot, site or Site(lambda place: geo_of(place, here)), sensors)
         self._probe = probe
         self._object_names = object_names
         self._motion = motion or (lambda number, point: np.zeros(3))
@@ -187,6 +189,7 @@ class Vehicle:
         """Back to the start: on the ground, no API control, no collision, cameras as mounted."""
         self.cancel()
         self.pilot.reset()
+        self.sensors.reset()
         self.cameras = dict(self._default_cameras)
         self.collision = self.touchdown = CollisionState()
         self.collision_count = 0
@@ -239,13 +242,15 @@ class Vehicle:
         around = survey(self._probe, self.position)
         self._free_m = around.free_m
         for contact in around.contacts:
-            self._touch(contact)
+            known = 0 <= contact.object_index < len(self._object_names)
+            name = self._object_names[contact.object_index] if known else "Ground"
+            self.meet(contact, self._motion(contact.object_index, contact.point), name)
 
-    def _touch(self, contact: Contact) -> None:
+    def meet(self, contact: Contact, carried: Vector, name: str) -> None:
+        """Answer a contact with what is called ``name`` and moves at ``carried`` (3,) ENU m/s."""
         pilot = self.pilot
-        carried = self._motion(contact.object_index, contact.point)  # by what it touches
         velocity = swap_ned_enu(pilot.velocity) - carried
-        if carried.any() and not contact.floor:
+        if (carried.any() or velocity.any()) and not contact.floor:
             pilot.body[quadrotor.GROUNDED_AT] = 0.0  # run into where it stands
         if contact.penetration > 0 and not pilot.grounded:
             pilot.position[:] += swap_ned_enu(_way_out(contact))
@@ -253,7 +258,7 @@ class Vehicle:
             return
         speed = float(np.linalg.norm(velocity))
         sinking = -velocity[2] > max(abs(velocity[0]), abs(velocity[1]))
-        state = self._describe(contact, speed)
+        state = CollisionState.at(contact, self.pilot.time_ns, self.position, name, speed)
         if not contact.floor or speed > LANDING_SPEED_MPS:
             self.collision = state
             self.collision_count += 1
@@ -264,6 +269,7 @@ class Vehicle:
         to_world = rotation_matrix(pilot.orientation)
         rate = swap_ned_enu(to_world @ pilot.angular_rate)
         velocity, rate = bounce(velocity, rate, contact)
+        pilot.jumps += 1
         pilot.velocity[:] = swap_ned_enu(velocity + carried)
         pilot.angular_rate[:] = to_world.T @ swap_ned_enu(rate)
         pilot.body[quadrotor.ACCELERATION_AT : quadrotor.GROUNDED_AT] = 0.0
@@ -274,20 +280,6 @@ class Vehicle:
         body[quadrotor.ORIENTATION_AT : quadrotor.VELOCITY_AT] = quaternion_from_euler(0.0, 0.0, yaw)
         body[quadrotor.VELOCITY_AT : quadrotor.GROUNDED_AT] = 0.0
         body[quadrotor.GROUNDED_AT] = 1.0
-
-    def _describe(self, contact: Contact, speed: float) -> CollisionState:
-        known = 0 <= contact.object_index < len(self._object_names)
-        return CollisionState(
-            True,
-            self.pilot.time_ns,
-            self.position,
-            contact.point,
-            contact.normal,
-            self._object_names[contact.object_index] if known else "Ground",
-            contact.object_index,
-            max(0.0, contact.penetration),
-            speed,
-        )
 
 
 def _way_out(contact: Contact) -> Vector:

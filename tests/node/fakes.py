@@ -94,6 +94,8 @@ class FakeVehicle:
         self.hit = False
         self.dead = False
         self.took_off = False
+        self.screen: list[tuple[str, str]] = []
+        self.blind = False
         self._lock = threading.Lock()
         self._state = Odometry(time.time_ns(), np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(3), np.zeros(3))
         self._until_ns = 0
@@ -134,6 +136,11 @@ class FakeVehicle:
             self.commands.append((command, duration_s))
             self._until_ns = time.time_ns() + int(duration_s * 1e9)
             self._state = replace(self._state, velocity=np.asarray(command.velocity, float))
+
+    def print_message(self, key: str, text: str) -> None:
+        if self.blind:
+            raise SimulatorError("There is no screen.")
+        self.screen.append((key, text))
 
     def close(self) -> None:
         pass

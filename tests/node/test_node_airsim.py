@@ -9,8 +9,8 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry as OdometryMessage
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image, Imu
-from std_msgs.msg import Bool
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
+from std_msgs.msg import Bool, String
 
 from navisplit.errors import SimulatorError
 from navisplit.frames import VelocityCommand
@@ -119,6 +119,33 @@ def test_without_a_start_it_takes_off_from_where_it_is(bench):
     drone = Drone(bench, {"origin": [5.0, 6.0, 0.5], "port": 5})
     bench.spin_until(lambda: drone.vehicle.took_off, "the take-off")
     assert drone.asked == [("127.0.0.1", 5, 30.0, [5.0, 6.0, 0.5])]
+
+
+def frame_sent(drone: Drone, branch: str, stamp_ns: int, *sizes: int) -> None:
+    features = drone.bench.publisher(CompressedImage, "features", qos.PACKETS)
+    for size in sizes:
+        features(messages.feature_message(bytes(size), stamp_ns))
+        drone.bench.spin_for(0.05)  # best effort, depth 1
+    drone.bench.publisher(String, "branch", qos.STATE)(String(data=branch))
+
+
+def test_branch_and_bytes_are_written_on_the_simulators_screen(bench):
+    drone = Drone(bench, {**START, "show_branch": True})
+    bench.spin_until(lambda: drone.node._odometry is not None, "odometry")
+    frame_sent(drone, "b2", 5, 1200, 300)
+    bench.spin_until(lambda: ("branch: ", "b2") in drone.vehicle.screen, "the branch")
+    assert ("sent: ", "1500 B") in drone.vehicle.screen
+    frame_sent(drone, "skip", 6)
+    bench.spin_until(lambda: drone.vehicle.screen[-1] == ("sent: ", "0 B"), "the skipped frame")
+
+
+def test_a_simulator_without_a_screen_ends_no_flight(bench):
+    drone = Drone(bench, {**START, "show_branch": True})
+    drone.vehicle.blind = True
+    bench.spin_until(lambda: drone.node._odometry is not None, "odometry")
+    frame_sent(drone, "b2", 5, 300)
+    bench.spin_for(0.2)
+    assert not drone.node.finished.done()
 
 
 def test_a_collision_is_told_to_who_comes_later_too(bench):

@@ -38,7 +38,7 @@ def refused(service, name, *arguments):
 def settled(service, outcome, limit_s=60.0):
     """The result of a call once its picture, move or wait is done; asserts that it ends without an error."""
     if isinstance(outcome, Later):
-        return outcome.work()
+        return outcome.result()
     if isinstance(outcome, Task):
         end_ns = service.simulation.clock_ns + limit_s * 1e9
         while not outcome.done and service.simulation.clock_ns < end_ns:

@@ -1,10 +1,12 @@
 """The stand-in for msgpackrpc sends at once, is shared by threads, and reports a dead server instead of hanging."""
 
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import msgpack
 import numpy as np
@@ -179,6 +181,34 @@ def test_the_unmodified_client_imports_on_it():
 
 
 # Installer ----------------------------------------------------------------------------------------------------------
+@pytest.fixture(autouse=True)
+def site(monkeypatch, tmp_path):
+    """No test writes into this environment."""
+    monkeypatch.setattr(install, "site_packages", lambda: tmp_path)
+    return tmp_path
+
+
+def test_a_plain_import_of_airsim_works_after_the_installer(monkeypatch, site):
+    monkeypatch.setattr(install, "installed_version", lambda: "1.8.1")
+    monkeypatch.setattr(sys, "path", [str(site)])
+    said = []
+    install.install(said.append)
+    assert said == [f"transport for airsim: {site / 'msgpackrpc.py'}", "airsim 1.8.1 is installed"]
+    code = "import msgpackrpc, msgpackrpc.error; print(msgpackrpc.__version__, msgpackrpc.Client.__module__)"
+    root = str(Path(install.__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(site), root))}
+    told = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    assert told.split()[0].endswith("+navisplit") and told.split()[1] == "navisplit.airsim.transport"
+
+
+def test_a_transport_that_is_there_is_left_alone(monkeypatch, site):
+    (site / "msgpackrpc").mkdir()
+    monkeypatch.setattr(install, "installed_version", lambda: "1.8.1")
+    monkeypatch.setattr(sys, "path", [str(site)])
+    install.install(lambda line: None)
+    assert not (site / "msgpackrpc.py").exists()
+
+
 def test_the_installer_builds_without_isolation_and_with_a_stub(monkeypatch):
     runs = []
 
@@ -202,7 +232,7 @@ def test_the_installer_does_nothing_twice(monkeypatch):
     monkeypatch.setattr(install, "_pip", lambda *_: pytest.fail("pip was called"))
     said = []
     install.install(said.append)
-    assert said == ["airsim 1.8.1 is installed"]
+    assert said[-1] == "airsim 1.8.1 is installed"
 
 
 def test_the_installer_passes_on_pips_words(monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 
 from navisplit.cli import branches, doctor
 from navisplit.cli import main as cli
-from navisplit.cli.checks import check_answers, check_package, check_port_free
+from navisplit.cli.checks import check_answers, check_package, check_port_free, check_view
 from navisplit.errors import NaviSplitError, SimulatorError, UsageError
 
 
@@ -87,6 +87,8 @@ def test_a_port_in_use_is_refused_with_both_ways_out_and_one_where_something_ans
         check_answers("127.0.0.1", port)
         with pytest.raises(SimulatorError, match=f"--airsim 127.0.0.1:{port}.*--port"):
             check_port_free(port)
+        with pytest.raises(SimulatorError, match=f"{port}.*--view-port"):
+            check_view(port)
     check_port_free(port)
 
 

@@ -136,6 +136,13 @@ def test_the_map_holds_all_flights_with_a_margin_and_knows_what_it_does_not_know
     assert survey_flights(query, [], 9.0) is None
 
 
+def test_the_map_of_a_way_to_the_north_is_as_wide_as_the_page():
+    north = [flight(frames=2)]
+    north[0] = dataclasses.replace(north[0], start=(0.0, 0.0, 2.0), goal=(0.0, 80.0, 2.0))
+    west, east, south, top = survey_flights(Tower(), north, ceiling_m=9.0).extent
+    assert east - west >= 1.5 * (top - south) > 1.5 * 80
+
+
 def test_the_map_is_darker_where_it_is_higher():
     made = survey(Tower(), [np.array([0, 0]), np.array([10, 4])], 9.0)
     picture = made.picture().astype(int).sum(-1)

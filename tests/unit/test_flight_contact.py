@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from render_scenes import MATERIALS
 
 from navisplit.frames import VelocityCommand
 from navisplit.sim.contact import BODY_RADIUS_M, FlatGround, bounce, survey
-from navisplit.sim.scene import Scene
+from navisplit.sim.scene import Scene, SceneObject
 from navisplit.sim.simulation import Simulation
 from navisplit.sim.vehicle import Vehicle
 
@@ -157,3 +158,20 @@ def test_a_held_position_moves_along_when_the_drone_is_placed():
     drone.place(np.array([30.0, 0.0, 5.0]), np.array([0.0, 0.0, np.sqrt(0.5), np.sqrt(0.5)]))
     sim.advance(3.0)
     assert drone.position == pytest.approx([30.0, 0.0, 5.0], abs=0.2)
+
+
+@pytest.mark.parametrize("angle", [0, 10, 25, 40])
+def test_it_lands_on_a_slope_and_takes_off_from_it_without_a_collision(angle):
+    rise = 50.0 * np.tan(np.radians(angle))
+    corners = np.array([[-50, -50, -rise], [50, -50, rise], [50, 50, rise], [-50, 50, -rise]], np.float32)
+    faces, normals = np.array([[0, 1, 2], [0, 2, 3]], np.int32), np.tile(np.float32([0, 0, 1]), (4, 1))
+    slope = SceneObject("slope", corners, faces, normals, np.zeros(2, np.int32), 1)
+    sim = Simulation(Scene("slope", (slope,), MATERIALS))
+    drone = sim.vehicle()
+    drone.takeoff()
+    sim.advance(4.0)
+    assert drone.position[2] > 1.3
+    landing = drone.land()
+    sim.advance(12.0)
+    assert landing.result and drone.pilot.grounded and drone.collision_count == 0
+    assert drone.position == pytest.approx([0.0, 0.0, 0.0], abs=0.01)

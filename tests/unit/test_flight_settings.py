@@ -8,7 +8,8 @@ from navisplit.sim.cameras import default_cameras, find_camera
 from navisplit.sim.geodesy import GeoPoint, geo_of, ned_of
 from navisplit.sim.settings import Settings, load_settings, parse_settings
 
-FULL = """{"SettingsVersion": 1.2, "SimMode": "Multirotor", "ClockSpeed": 2, "ApiServerPort": 41999, "Recording": {},
+FULL = """{"SettingsVersion": 1.2, "SimMode": "Multirotor", "ClockSpeed": 2, "ApiServerPort": 41999,
+ "CameraDirector": {},
  "OriginGeopoint": {"Latitude": 45.0, "Longitude": 9.0, "Altitude": 200}, "Wind": {"X": 3},
  "CameraDefaults": {"CaptureSettings": [{"ImageType": 0, "Width": 320, "Height": 240, "FOV_Degrees": 60}]},
  "Vehicles": {"Drone1": {"VehicleType": "SimpleFlight", "X": 4, "Yaw": 90,
@@ -28,7 +29,23 @@ def test_a_full_file_is_understood():
 
 
 def test_what_has_no_effect_is_named():
-    assert parse_settings(FULL).warnings == ("settings.json: 'Recording' has no effect here.",)
+    assert parse_settings(FULL).warnings == ("settings.json: 'CameraDirector' has no effect here.",)
+
+
+def test_what_nobody_reads_is_named_at_any_depth_unless_it_makes_no_difference():
+    text = """{"ViewMode": "Fpv", "RpcEnabled": true, "ClockType": "ScalableClock", "PhysicsEngineName": "PhysX",
+     "CameraDefaults": {"CaptureSettings": [{"Widht": 4}], "Gimbal": {"Yaw": 1, "Speed": 2}},
+     "Recording": {"RecordInterval": 1, "Colour": "red"},
+     "Vehicles": {"A": {"PawnPath": "", "EnableCollisions": true, "AllowAPIAlways": false, "Weight": 3},
+                  "B": {"AutoCreate": false, "Weight": 3}}}"""
+    assert sorted(line.split("'")[1] for line in parse_settings(text).warnings) == [
+        "CameraDefaults.CaptureSettings.Widht",
+        "CameraDefaults.Gimbal.Speed",
+        "PhysicsEngineName",
+        "Recording.Colour",
+        "Vehicles.A.AllowAPIAlways",
+        "Vehicles.A.Weight",
+    ]
 
 
 def test_the_default_is_airsims():
@@ -42,7 +59,7 @@ def test_the_default_is_airsims():
         ("{", "not JSON"),
         ("[]", "JSON object"),
         ('{"SimMode": "Car"}', "SimMode 'Car'"),
-        ('{"ClockSpeed": 0}', "ClockSpeed"),
+        ('{"ClockSpeed": -1}', "ClockSpeed"),
         ('{"ClockSpeed": "fast"}', "ClockSpeed"),
         ('{"Vehicles": {"A": {"VehicleType": "PX4Multirotor"}}}', "VehicleType 'PX4Multirotor'"),
         ('{"CameraDefaults": {"CaptureSettings": [{"Width": 0}]}}', "1..8192"),

@@ -42,6 +42,14 @@ def test_a_flight_has_the_nodes_of_both_sides_and_a_simulator(world):
     assert made.simulator.arguments == ("sim", "--world", world, "--port", "41451", "--headless")
 
 
+def test_a_flight_with_the_view_shows_it_and_tells_the_branch_to_whatever_simulator_it_flies_in(world):
+    own = graph(world, view="true", view_port="8099")
+    assert own.simulator.arguments[-3:] == ("--view", "--view-port", "8099")
+    assert own.node("airsim_node").parameters["show_branch"] is True
+    assert graph(world, view="true", airsim="127.0.0.1:5").node("airsim_node").parameters["show_branch"] is True
+    assert graph(world).node("airsim_node").parameters["show_branch"] is False
+
+
 def test_the_two_halves_are_together_the_whole(world):
     whole = graph(world)
     vehicle = graph(world, (Side.VEHICLE,))
@@ -102,6 +110,8 @@ OTHER_VALUES = {
     "airsim": "127.0.0.1:41452",
     "port": "41460",
     "headless": "false",
+    "view": "true",
+    "view_port": "8099",
     "timeout": "12.5",
     "seed": "3",
     "record": "f.mcap",
@@ -123,7 +133,7 @@ def test_no_argument_is_declared_and_ignored(world, tmp_path, argument):
     elif argument.name == "config":
         value = str(tmp_path / "flight.yaml")
         Path(value).write_text("byte_weight: 0.25\n")
-    base = {"link": "lte"} if argument.name == "seed" else {}
+    base = {"seed": {"link": "lte"}, "view_port": {"view": "true"}}.get(argument.name, {})
     changed = {"world": world, "route": "4", **base, argument.name: value}
     assert flight_graph(changed, stamp="now") != graph(world, **base)
 
@@ -150,6 +160,7 @@ def test_no_argument_of_the_edge_is_declared_and_ignored(tmp_path, name):
         ({"airsim": "localhost"}, UsageError, "HOST:PORT"),
         ({"port": "0"}, UsageError, "65535"),
         ({"port": "99999"}, UsageError, "65535"),
+        ({"view_port": "0"}, UsageError, "view_port"),
         ({"speed": "fast"}, UsageError, "a number"),
         ({"speed": "-1"}, ConfigError, "speed_mps"),
         ({"timeout": "0"}, UsageError, "timeout"),

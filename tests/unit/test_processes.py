@@ -136,6 +136,7 @@ def test_the_flight_stays_on_this_machine_and_in_its_own_domain_unless_the_user_
         ("[WARN] 2026-01-01 10:00:00.123 drone_1.guard_node: guard: brake", "message"),
         ("[INFO] 2026-01-01 10:00:00.123 drone_1.guard_node: guard: edge", None),
         ("simulator: building the world", "status"),
+        ("view on http://127.0.0.1:8080 (simulator)", "message"),
         ("chatter of a library in guard_node", None),
     ],
 )

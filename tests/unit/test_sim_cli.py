@@ -16,6 +16,7 @@ from navisplit.cli import bench, sim, world
 from navisplit.errors import ConfigError, NaviSplitError, SimulatorError, UsageError, WorldError
 from navisplit.sim.bench import Row
 from navisplit.sim.rpc.server import Server, listen
+from navisplit.sim.weather import Weather
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def ends_when_ready(monkeypatch):
     """A simulator of flat ground that stops as soon as it is ready; holds the settings it was prepared with."""
     prepared = []
 
-    def prepare(name, settings):
+    def prepare(name, settings, seed):
         if name == "none":
             raise WorldError("There is no world 'none'.")
         prepared.append(settings)
@@ -59,11 +60,25 @@ def test_the_simulator_says_where_it_answers_and_that_it_stopped(run, ends_when_
 
 
 def test_settings_are_taken_from_the_folder_or_the_option_and_warnings_are_said(run, ends_when_ready, tmp_path):
-    (tmp_path / "settings.json").write_text('{"ClockSpeed": 3, "Recording": {}}')
+    (tmp_path / "settings.json").write_text('{"ClockSpeed": 3, "CameraDirector": {}}')
     assert "settings: " in run("sim", "--port", "0").output
     run("sim", "--port", "0", "--settings", '{"Vehicles": {"Drone1": {}}}')
     assert [settings.clock_speed for settings in ends_when_ready] == [3.0, 1.0]
     assert list(ends_when_ready[1].vehicles) == ["Drone1"]
+
+
+def test_weather_and_time_of_day_hold_from_the_start_and_a_mistake_is_told_before_anything_is_built(
+    run, ends_when_ready, monkeypatch
+):
+    simulations, prepare = [], sim._prepare
+    monkeypatch.setattr(sim, "_prepare", lambda *a: simulations.append(prepare(*a)) or simulations[-1])
+    sky = ("--weather", "rain=0.5,fog=0.2", "--time-of-day", "2026-06-21T12:00")
+    assert run("sim", "--port", "0", *sky).exit_code == 0
+    conditions = simulations[0].conditions()
+    assert conditions.weather == Weather(rain=0.5, fog=0.2) and conditions.light.sun_direction[2] > 0.9
+    for wrong in (("--weather", "ran=1"), ("--time-of-day", "noon")):
+        assert isinstance(run("sim", "--port", "0", *wrong).exception, UsageError)
+    assert len(simulations) == 1
 
 
 def test_the_port_of_the_settings_counts_unless_one_is_given(run, ends_when_ready):
@@ -195,3 +210,10 @@ def test_a_reply_in_many_pieces_is_one_reply():
     assert client.call("simGetImage") == big
     client.close()
     client.close()  # twice is no error
+
+
+def test_the_address_of_the_settings_counts_and_an_open_door_is_told(run, ends_when_ready):
+    local = run("sim", "--settings", '{"LocalHostIp": "127.0.0.1"}', "--port", "0").output
+    wide = run("sim", "--settings", '{"LocalHostIp": "0.0.0.0"}', "--port", "0").output
+    assert "whoever reaches the port" not in local and "ready on 127.0.0.1:" in local
+    assert "whoever reaches the port" in wide and "ready on 0.0.0.0:" in wide

@@ -1,6 +1,11 @@
 """Every method of the table: its arguments are checked in rpclib's words, and its answer has AirSim's type."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
+from rpc_arguments import GOOD, VECTOR, arguments_of
 from sim_service import FREE, kind_of, make_service, refused, settled
 
 from navisplit.airsim.transport import CAMERA_CALLS
@@ -28,48 +33,23 @@ RETURNS = {
     **dict.fromkeys(
         ("simGetLensSettings", "simGetFilmbackSettings", "simGetCurrentFieldOfView", "getSettingsString"), "str"
     ),
-    **dict.fromkeys(("listVehicles", "simListSceneObjects"), ["str"]),
-    **dict.fromkeys(
-        ("simGetPresetLensSettings", "simGetPresetFilmbackSettings", "simGetDetections", "simListAssets"), []
-    ),
-    **dict.fromkeys(("simGetMeshPositionVertexBuffers", "simSwapTextures"), []),
+    **dict.fromkeys(("listVehicles", "simListSceneObjects", "simListAssets"), ["str"]),
+    **dict.fromkeys(("simGetPresetLensSettings", "simGetPresetFilmbackSettings"), ["str"]),
+    **dict.fromkeys(("simGetDetections", "simSwapTextures"), []),
     "simGetDistortionParams": ["f"],
     "simGetImage": "bin",
 }
 REFUSED = ("getLidarData", "getDistanceSensorData", "simSpawnObject", "setSafety")
 
-VECTOR = {"x_val": 0.0, "y_val": 0.0, "z_val": -1.0}
-POSE = {"position": VECTOR, "orientation": {"w_val": 1.0, "x_val": 0.0, "y_val": 0.0, "z_val": 0.0}}
-GOOD = {
-    "bool": True,
-    "int": 1,
-    "float": 0.5,
-    "str": "",
-    "map": {},
-    "Vector3r": VECTOR,
-    "Pose": POSE,
-    "YawMode": FREE,
-    "GeoPoint": {"latitude": 47.6, "longitude": -122.1, "altitude": 150.0},
-    "ImageRequest": {"camera_name": "0", "image_type": 0, "pixels_as_float": False, "compress": False},
-    "KinematicsState": POSE,
-    "[float]": [0.1, 0.2, 0.3],
-    "[str]": ["a"],
-    "[Vector3r]": [VECTOR],
-    "[Pose]": [POSE],
-    "[ImageRequest]": [],
-}
-NAMED = {"name_regex": ".*", "image_type": 0, "velocity": 5.0, "lookahead": -1.0, "drivetrain": 0}
+EXTERNAL = (1, None)  # Cosys' client sends a string there
 WRONG = {"bool": (1, "true", None), "int": (1.0, True, "1", None), "float": ("1", False, None, [1.0]), "str": (5, None)}
 STRUCT = (5, "x", None, [0.0, 0.0, 0.0])
 
 
-def arguments_of(name):
-    return [NAMED.get(parameter, GOOD[kind]) for parameter, kind in METHODS[name].parameters]
-
-
 @pytest.fixture
-def service():
-    return make_service()
+def service(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return make_service(json.dumps({"Recording": {"Folder": str(tmp_path)}}))
 
 
 @pytest.mark.parametrize("name", sorted(RETURNS))
@@ -81,8 +61,9 @@ def test_a_method_answers_with_airsims_type(service, name):
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_a_method_refuses_every_argument_of_a_wrong_type(service, name):
     good = arguments_of(name)
-    for at, (_, kind) in enumerate(METHODS[name].parameters):
+    for at, (parameter, kind) in enumerate(METHODS[name].parameters):
         bad = ("text", {}, 5) if kind.startswith("[") else WRONG.get(kind, STRUCT)
+        bad = EXTERNAL if parameter == "external" else bad
         for value in bad:
             text = refused(service, name, *good[:at], value, *good[at + 1 :])
             assert text.endswith(f"'{name}' (called with {len(good)} arg(s)) threw an exception. The exception "
@@ -92,7 +73,8 @@ def test_a_method_refuses_every_argument_of_a_wrong_type(service, name):
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_a_method_refuses_one_argument_too_many_and_too_few(service, name):
     good, method = arguments_of(name), METHODS[name]
-    counts = [[*good, ""]] + ([good[: -1 - method.optional]] if good else [])
+    more = [GOOD[kind] for _, kind in method.extra]
+    counts = [[*good, *more, ""]] + ([good[: -1 - method.optional]] if good else [])
     for arguments in counts:
         text = refused(service, name, *arguments)
         assert text == (
@@ -129,7 +111,7 @@ def test_no_method_acts_on_a_vehicle_that_is_not_there(service, name):
     [
         ("getLidarData", "No lidar with name  exist on vehicle."),
         ("getDistanceSensorData", "No distance sensor with name  exist on vehicle."),
-        ("simSpawnObject", "There were no objects of type  to spawn in this simulator."),
+        ("simSpawnObject", "There were no objects with name  found in the Registry."),
         ("setSafety", "The setSafety call requires safety_eval_ptr_ to be set first."),
     ],
 )
@@ -144,8 +126,42 @@ def test_every_method_is_under_one_of_these_promises():
     structs = {"simGetImages", "simGetCameraInfo", "simGetVehiclePose", "simGetObjectPose", "simGetObjectScale"}
     structs |= {"simGetCollisionInfo", "simGetGroundTruthKinematics", "simGetGroundTruthEnvironment", "getImuData"}
     structs |= {"getHomeGeoPoint", "getBarometerData", "getMagnetometerData", "getGpsData", "getRotorStates"}
-    structs |= {"getMultirotorState", "simGetWorldExtents"}  # in test_sim_rpc_structs
+    structs |= {"getMultirotorState", "simGetWorldExtents", "simGetMeshPositionVertexBuffers"}
     assert set(RETURNS) | set(REFUSED) | structs == set(METHODS)
+
+
+KINDS = {"double": "float", "uint": "int", "unsigned char": "int", "ImageType": "int", "WeatherParameter": "int",
+         "ObsAvoidanceStrategy": "int"}  # fmt: skip
+SPELT = {"heigth": "height", "focal_lenght": "focal_length", "preset_lens_settings": "preset", "type": "image_type",
+         "preset_filmback_settings": "preset", "request_adapter": "requests"}  # fmt: skip
+"""AirSim's parameter names that are not its client's, or misspelt."""
+
+
+def airsims_methods():
+    """Name to (parameter, kind) pairs, from the list of the real server's 123 methods."""
+    lines = (Path(__file__).parent / "data" / "airsim_methods.txt").read_text().splitlines()
+    methods = {}
+    for name, parameters in (re.fullmatch(r"(\w+)\((.*)\) -> .*", line).groups() for line in lines):
+        pairs = [pair.split(":") for pair in parameters.split(", ") if pair]
+        methods[name] = [(SPELT.get(parameter, parameter), KINDS.get(kind, kind)) for parameter, kind in pairs]
+    return methods
+
+
+def test_the_table_has_every_method_of_airsim_and_no_other():
+    assert len(airsims_methods()) == 123 and set(METHODS) == set(airsims_methods())
+
+
+@pytest.mark.parametrize("name", sorted(airsims_methods()))
+def test_a_method_takes_what_airsims_takes(name):
+    assert list(METHODS[name].parameters) == airsims_methods()[name]
+
+
+def test_cosys_arguments_are_understood(service):
+    assert call("simGetObjectPose", ["tree_1"], service) == call("simGetObjectPose", ["tree_1", True], service)
+    assert call("simGetObjectPose", ["tree_1", False], service)["position"]["x_val"] == pytest.approx(500.0)  # cm
+    for name in ("simGetImage", "simGetDetections"):
+        settled(service, call(name, [*arguments_of(name)[:-1], "a layer"], service))  # an annotation layer's name
+    assert call("getServerVersion", [], service) == 1
 
 
 # Conversions --------------------------------------------------------------------------------------------------------

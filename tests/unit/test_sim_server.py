@@ -4,47 +4,13 @@ import socket
 import threading
 import time
 
-import msgpack
 import numpy as np
 import pytest
 from flight_server import Painter, flat_simulation, serving
+from rpc_wire import Wire
 from sim_service import FREE
 
 from navisplit.sim.rpc.table import METHODS, Method
-
-
-class Wire:
-    """One client: requests go out at once, replies are kept by number in the order in which they came."""
-
-    def __init__(self, server):
-        self._socket = socket.create_connection((server.host, server.port), timeout=20.0)
-        self._unpacker = msgpack.Unpacker()
-        self._number = 0
-        self.replies = {}
-
-    def send(self, method, *arguments):
-        self._number += 1
-        self._socket.sendall(msgpack.packb([0, self._number, method, list(arguments)]))
-        return self._number
-
-    def notify(self, method, *arguments):
-        self._socket.sendall(msgpack.packb([2, method, list(arguments)]))
-
-    def reply(self, number):
-        while number not in self.replies:
-            self._unpacker.feed(self._socket.recv(1 << 20))
-            for kind, answered, error, result in self._unpacker:
-                assert kind == 1 and answered not in self.replies
-                self.replies[answered] = (error, result)
-        return self.replies[number]
-
-    def ask(self, method, *arguments):
-        error, result = self.reply(self.send(method, *arguments))
-        assert error is None, error
-        return result
-
-    def close(self):
-        self._socket.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,20 @@ _FLOAT32_MAX = 3.4028235e38
 
 class Double(float):
     """A number that AirSim sends as a float64 (latitude, longitude)."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A value that is in its wire form already."""
+
+    data: bytes
+
+
+def encoded(value: Any) -> Encoded:
+    """Encode a large value where it does not hold up the clock."""
+    out = bytearray()
+    _put(out, value)
+    return Encoded(bytes(out))
 
 
 def unpacker() -> msgpack.Unpacker:
@@ -61,6 +76,8 @@ def _put(out: bytearray, value: Any) -> None:
         out += b"\xcb" + struct.pack(">d", value)
     elif isinstance(value, (float, np.floating)):
         out += b"\xca" + struct.pack(">f", _single(float(value)))
+    elif isinstance(value, Encoded):
+        out += value.data
     elif isinstance(value, dict):
         out += msgpack.Packer().pack_map_header(len(value))
         for key, item in value.items():
@@ -71,7 +88,7 @@ def _put(out: bytearray, value: Any) -> None:
         for item in value:
             _put(out, item)
     elif isinstance(value, np.ndarray):
-        out += _float_array(value)
+        out += msgpack.packb(value.tolist()) if value.dtype.kind in "iu" else _float_array(value)
     elif isinstance(value, (np.bool_, np.integer)):
         out += msgpack.packb(value.item())
     else:  # None, bool, int, bytes

@@ -8,6 +8,7 @@ import numpy as np
 
 from navisplit.frames import Vector
 from navisplit.sim import commands, controller, path
+from navisplit.sim.autopilot import RemoteControl
 from navisplit.sim.commands import Task, YawMode
 from navisplit.sim.controller import ANGLE, PASSTHROUGH, POSITION, RATE, VELOCITY
 from navisplit.sim.geodesy import GeoPoint, ned_of
@@ -179,15 +180,17 @@ _attitude("moveByAngleRatesThrottle", "roll_rate pitch_rate yaw_rate throttle", 
 def move_by_manual(
     service: Service, vx: float, vy: float, z: float, duration: float, drivetrain: int, yaw: YawMode, vehicle: str
 ) -> Task:
-    """There is no remote control: as in AirSim without one, the time just passes."""
-    return service.start(vehicle, commands.during, duration, lambda: None)
+    """By the sticks that moveByRC sent last; without any the time just passes, as in AirSim."""
+    options = {"forward_only": drivetrain == 1, "yaw_mode": yaw}
+    return service.start(vehicle, commands.move_by_manual, vx, vy, z, duration, **options)
 
 
-@rpc("data:map vehicle_name:str", name="moveByRC")
-def move_by_rc(service: Service, data: dict[str, Any], vehicle: str) -> None:
-    """There is no remote control."""
-    service.vehicle(vehicle)
-    service.no_effect("moveByRC")
+@rpc(
+    "data:RCData vehicle_name:str", name="moveByRC", differs="the sticks always level the drone; there are no switches"
+)
+def move_by_rc(service: Service, remote: RemoteControl, vehicle: str) -> None:
+    """Sticks in the place of a radio: they fly the drone while it is not under API control."""
+    service.vehicle(vehicle).pilot.steer(remote)
 
 
 def _gains(name: str, loop: int) -> None:

@@ -1,19 +1,61 @@
-"""Control, state, pose, collision and sensors of a vehicle."""
+"""Vehicles: which there are, their control, state, pose and collision; and the sensors of a vehicle."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from dataclasses import replace
 
 import numpy as np
 
-from navisplit.frames import Quaternion, Vector, swap_ned_enu
-from navisplit.sim import geodesy, quadrotor, sensors
+from navisplit.errors import UsageError
+from navisplit.frames import Quaternion, Vector, euler_of, swap_ned_enu
+from navisplit.sim import geodesy, quadrotor
 from navisplit.sim.autopilot import Kinematics
 from navisplit.sim.rpc import structs
-from navisplit.sim.rpc.service import Service
+from navisplit.sim.rpc.service import (
+    MAX_ACCELERATION,
+    MAX_DISTANCE_M,
+    MAX_NAME,
+    MAX_RATE,
+    MAX_SPEED,
+    MAX_VEHICLES,
+    Service,
+    bounded,
+    printable,
+    unit,
+)
 from navisplit.sim.rpc.structs import Struct
-from navisplit.sim.rpc.table import HandlerError, rpc
-from navisplit.sim.vehicle import Vehicle
+from navisplit.sim.rpc.table import rpc
+from navisplit.sim.settings import DEFAULT_VEHICLE
+
+
+@rpc(name="listVehicles")
+def list_vehicles(service: Service) -> list[str]:
+    """Names, in alphabetical order, as AirSim has them."""
+    return sorted(vehicle.name for vehicle in service.simulation.vehicles)
+
+
+@rpc("vehicle_name:str vehicle_type:str pose:Pose pawn_path:str", name="simAddVehicle",
+     differs="SimpleFlight only; a name that is taken is refused with False")  # fmt: skip
+def add_vehicle(service: Service, name: str, kind: str, pose: tuple[Vector, Quaternion], pawn_path: str) -> bool:
+    """One more vehicle at a pose of the world (only its yaw counts), with the cameras of ``CameraDefaults``."""
+    position, turn = np.nan_to_num(pose[0], posinf=0.0, neginf=0.0), unit(pose[1])
+    yaw = 0.0 if turn is None else euler_of(turn)[2]
+    full = len(service.simulation.vehicles) >= MAX_VEHICLES
+    if kind.lower() != DEFAULT_VEHICLE.lower() or full or np.abs(position).max() > MAX_DISTANCE_M:
+        service.notify(
+            f"simAddVehicle: expected type {DEFAULT_VEHICLE}, at most {MAX_VEHICLES} vehicles and a place within "
+            f"{MAX_DISTANCE_M / 1000:.0f} km, got type {printable(kind)!r} at {position.tolist()}."
+        )
+        return False
+    from_start = service.simulation.scene.player_start.yaw - (math.pi / 2 - yaw)  # settings count from its heading
+    setup = replace(service.settings.template, position=position, yaw_deg=math.degrees(from_start))
+    try:
+        service.simulation.add_vehicle(printable(name, MAX_NAME), setup)
+    except UsageError as error:
+        service.notify(f"simAddVehicle: {error}")
+        return False
+    return True
 
 
 @rpc("is_enabled:bool vehicle_name:str", name="enableApiControl")
@@ -38,8 +80,7 @@ def arm_disarm(service: Service, arm: bool, vehicle: str) -> bool:
 def multirotor_state(service: Service, vehicle: str) -> Struct:
     """State as estimated, which is the truth here as in SimpleFlight."""
     drone = service.vehicle(vehicle)
-    pilot = drone.pilot
-    return structs.multirotor_state(pilot.kinematics(), service.geo_point(drone), pilot.time_ns, pilot.landed)
+    return structs.multirotor_state(drone.pilot, service.geo_point(drone))
 
 
 @rpc("vehicle_name:str", name="getRotorStates")
@@ -63,11 +104,16 @@ def ground_truth_kinematics(service: Service, vehicle: str) -> Struct:
     return structs.kinematics(service.vehicle(vehicle).pilot.kinematics())
 
 
-@rpc("state:KinematicsState ignore_collision:bool vehicle_name:str", name="simSetKinematics")
+@rpc("state:KinematicsState ignore_collision:bool vehicle_name:str", name="simSetKinematics",
+     differs="NaN in the pose keeps a value")  # fmt: skip
 def set_kinematics(service: Service, state: Kinematics, ignore_collision: bool, vehicle: str) -> None:
-    """Put the vehicle into a state."""
+    """Put the vehicle into a state; as in AirSim, collisions on the way never count."""
     drone = service.vehicle(vehicle)
-    _place(drone, state.position, state.orientation)
+    bounded("linear_velocity", state.linear_velocity, MAX_SPEED)
+    bounded("angular_velocity", state.angular_velocity, MAX_RATE)
+    for name in ("linear_acceleration", "angular_acceleration"):
+        bounded(name, getattr(state, name), MAX_ACCELERATION)
+    service.place(drone, state.position, state.orientation, swept=False)
     body = drone.pilot.body
     body[7:10], body[10:13] = state.linear_velocity, state.angular_velocity
     body[13:16], body[16:19] = state.linear_acceleration, state.angular_acceleration
@@ -95,20 +141,11 @@ def vehicle_pose(service: Service, vehicle: str) -> Struct:
     return structs.pose(pilot.position, pilot.orientation)
 
 
-@rpc("pose:Pose ignore_collision:bool vehicle_name:str", name="simSetVehiclePose")
+@rpc("pose:Pose ignore_collision:bool vehicle_name:str", name="simSetVehiclePose",
+     differs="NaN keeps a value, as documented; AirSim's multirotor is poisoned by it")  # fmt: skip
 def set_vehicle_pose(service: Service, pose: tuple[Vector, Quaternion], ignore_collision: bool, vehicle: str) -> None:
-    """Teleport, keeping the velocity. NaN keeps a value, as documented (the real one is poisoned by it)."""
-    _place(service.vehicle(vehicle), *pose)
-
-
-def _place(drone: Vehicle, position: Vector, orientation: Quaternion) -> None:
-    pilot = drone.pilot
-    place = np.where(np.isfinite(position), position, pilot.position)
-    norm = float(np.linalg.norm(orientation))
-    attitude = orientation / norm if np.isfinite(norm) and norm > 1e-6 else pilot.orientation.copy()
-    if np.abs(place).max() > 1e6:
-        raise HandlerError("position is more than 1000 km away")
-    drone.place_ned(place, attitude)
+    """Teleport, keeping the velocity; unless collisions are ignored, it stops at what is in its way."""
+    service.place(service.vehicle(vehicle), *pose, swept=not ignore_collision)
 
 
 @rpc("vehicle_name:str", name="simGetCollisionInfo")
@@ -126,7 +163,7 @@ def collision_info(service: Service, vehicle: str) -> Struct:
         point=swap_ned_enu(contact.point - drone.origin),
         position=swap_ned_enu(contact.position - drone.origin),
         object_name=contact.object_name,
-        object_id=contact.object_id,
+        object_id=service.label_of(contact.object_name),  # AirSim: the custom depth stencil's value
     )
 
 
@@ -135,71 +172,3 @@ def home_geo_point(service: Service, vehicle: str) -> Struct:
     """Where the vehicle started."""
     start = service.world_ned(service.vehicle(vehicle).origin)
     return structs.geo_point(geodesy.geo_of(start, service.settings.origin))
-
-
-# Sensors ----------------------------------------------------------------------------------------------------------
-@rpc("imu_name:str vehicle_name:str", name="getImuData")
-def imu_data(service: Service, imu: str, vehicle: str) -> Struct:
-    """Inertial measurement."""
-    pilot = service.vehicle(vehicle).pilot
-    state = pilot.kinematics()
-    reading = sensors.read_imu(state)
-    return {
-        "time_stamp": pilot.time_ns,
-        "orientation": structs.quaternion(state.orientation),
-        "angular_velocity": structs.vector(reading.angular_velocity),
-        "linear_acceleration": structs.vector(reading.linear_acceleration),
-    }
-
-
-@rpc("barometer_name:str vehicle_name:str", name="getBarometerData")
-def barometer_data(service: Service, barometer: str, vehicle: str) -> Struct:
-    """Pressure altitude."""
-    drone = service.vehicle(vehicle)
-    reading = sensors.read_barometer(service.geo_point(drone))
-    return {
-        "time_stamp": drone.pilot.time_ns,
-        "altitude": reading.altitude_m,
-        "pressure": reading.pressure_pa,
-        "qnh": sensors.QNH_HPA,
-    }
-
-
-@rpc("magnetometer_name:str vehicle_name:str", name="getMagnetometerData")
-def magnetometer_data(service: Service, magnetometer: str, vehicle: str) -> Struct:
-    """Field in the body."""
-    drone = service.vehicle(vehicle)
-    reading = sensors.read_magnetometer(drone.pilot.kinematics(), service.geo_point(drone))
-    return {
-        "time_stamp": drone.pilot.time_ns,
-        "magnetic_field_body": structs.vector(reading),
-        "magnetic_field_covariance": [],
-    }
-
-
-@rpc("gps_name:str vehicle_name:str", name="getGpsData")
-def gps_data(service: Service, gps: str, vehicle: str) -> Struct:
-    """Position fix."""
-    drone = service.vehicle(vehicle)
-    pilot = drone.pilot
-    report = {
-        "geo_point": structs.geo_point(service.geo_point(drone)),
-        "eph": 0.1,
-        "epv": 0.1,
-        "velocity": structs.vector(pilot.velocity),
-        "fix_type": 3,
-        "time_utc": pilot.time_ns // 1000,
-    }
-    return {"time_stamp": pilot.time_ns, "gnss": report, "is_valid": True}
-
-
-@rpc("distance_sensor_name:str vehicle_name:str", name="getDistanceSensorData")
-def distance_data(service: Service, sensor: str, vehicle: str) -> Any:
-    """AirSim has none by default."""
-    raise HandlerError(f"No distance sensor with name {sensor} exist on vehicle")
-
-
-@rpc("lidar_name:str vehicle_name:str", name="getLidarData")
-def lidar_data(service: Service, lidar: str, vehicle: str) -> Any:
-    """AirSim has none by default."""
-    raise HandlerError(f"No lidar with name {lidar} exist on vehicle")

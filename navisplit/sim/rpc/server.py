@@ -1,7 +1,8 @@
 """The RPC server: one asyncio loop that owns the simulation, its clock and every connection.
 
 State is touched by this loop only, so nothing needs a lock. Pictures are rendered in one worker thread, from a camera
-pose fixed when the request came, while the clock and all other requests go on. A move's reply is sent when it ends.
+pose fixed when the request came, while the clock and all other requests go on; the clients take turns there, and what
+takes seconds (a level, a voxel grid) has a thread of its own. A move's reply is sent when it ends.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from navisplit.errors import SimulatorError
 from navisplit.sim.commands import Task
-from navisplit.sim.rpc import methods_camera, methods_flight, methods_vehicle, methods_world
-from navisplit.sim.rpc.codec import NOTIFICATION, REQUEST, encode_response, unpacker
+from navisplit.sim.rpc import methods as _methods  # noqa: F401  (fills the table)
+from navisplit.sim.rpc.codec import encoded
+from navisplit.sim.rpc.connection import Connection
+from navisplit.sim.rpc.images import load_palette
 from navisplit.sim.rpc.pacing import Pacer, Waiting
 from navisplit.sim.rpc.service import Later, Service
 from navisplit.sim.rpc.table import HandlerError, RpcFault, call, fault
+from navisplit.sim.rpc.turns import Turns
 from navisplit.sim.simulation import Simulation
 
-METHOD_MODULES = (methods_world, methods_vehicle, methods_flight, methods_camera)  # importing them fills the table
+MAX_CONNECTIONS = 128
 SLOW_NOTICE_S = 1.0  # lost wall time after which the operator is told, once
 
 
@@ -48,67 +51,6 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-class Connection(asyncio.Protocol):
-    """One client."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._unpacker = unpacker()
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._server.connections.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone; what it commanded goes on, as in AirSim."""
-        self._transport = None
-        self._server.connections.discard(self)
-
-    def pause_writing(self) -> None:
-        """A client that does not read is not listened to until it does."""
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """It reads again."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-
-    def data_received(self, data: bytes) -> None:
-        """Requests, possibly several or a part of one. What is not msgpack-RPC ends the connection."""
-        try:
-            self._unpacker.feed(data)
-            for message in self._unpacker:
-                self._handle(message)
-        except Exception as error:  # noqa: BLE001 - whatever a broken client sends must harm only itself
-            self._server.notify(f"Closed a connection that does not speak msgpack-RPC ({type(error).__name__}).")
-            self.close()
-
-    def _handle(self, message: Any) -> None:
-        kind = message[0] if isinstance(message, list) and message else None
-        if kind == REQUEST and len(message) == 4:
-            number, method, arguments = message[1:]
-        elif kind == NOTIFICATION and len(message) == 3:
-            number, (method, arguments) = None, message[1:]
-        else:
-            raise ValueError("not a request")
-        if not isinstance(method, str) or not isinstance(arguments, list) or isinstance(number, (bool, float, str)):
-            raise ValueError("not a request")
-        self._server.serve(method, arguments, lambda error, result: self._reply(number, error, result))
-
-    def _reply(self, number: int | None, error: str | None, result: Any) -> None:
-        if number is not None and self._transport is not None and not self._transport.is_closing():
-            self._transport.write(encode_response(number, error, result))
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._transport is not None:
-            self._transport.close()
-
-
 class Server:
     """Serves one simulation until told to stop."""
 
@@ -130,11 +72,19 @@ class Server:
         self._clock = clock
         self._pacer = Pacer(simulation, clock_speed, clock())
         self._service = Service(simulation, self._pacer, notify)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="camera")
+        if simulation.settings.palette is not None:
+            self._service.palette = load_palette(simulation.settings.palette)
+        self._service.background = self._in_background
+        self._pictures, self._builds = Turns("camera"), Turns("builder")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._told_slow = False
+
+    @property
+    def paused(self) -> bool:
+        """Whether simulated time stands still."""
+        return self._pacer.paused
 
     async def run(self, ready: Callable[[Server], None]) -> None:
         """Serve the listener, call ``ready``, and go on until ``stop`` or SIGINT/SIGTERM."""
@@ -143,6 +93,8 @@ class Server:
         self._install_signals(loop)
         ticking = loop.create_task(self._tick())
         ticking.add_done_callback(lambda _: self.stop())  # without a clock there is no simulator
+        if self._service.settings.recording.enabled:
+            self._service.recorder.start()
         ready(self)
         try:
             await self._stop.wait()
@@ -150,7 +102,8 @@ class Server:
             server.close()
             for connection in list(self.connections):
                 connection.close()
-            self._worker.shutdown(wait=True, cancel_futures=True)
+            self._pictures.close()
+            self._builds.close()
             ticking.cancel()
         if ticking.done() and not ticking.cancelled():
             ticking.result()
@@ -159,40 +112,72 @@ class Server:
         """End ``run``; callable from the loop's thread."""
         self._stop.set()
 
-    def serve(self, method: str, arguments: list[Any], reply: Callable[[str | None, Any], None]) -> None:
-        """Run one request; ``reply(error, result)`` is called now or when its command, wait or picture is done."""
+    def act(self, method: str, *arguments: Any) -> None:
+        """Run a method of the API for who operates this simulator, without a reply. From the loop's thread."""
+        call(method, list(arguments), self._service)
+        self._wake.set()
+
+    # Clients ----------------------------------------------------------------------------------------------------------
+    def accept(self, connection: Connection) -> bool:
+        """Take a client in, if there is room."""
+        if len(self.connections) >= MAX_CONNECTIONS:
+            self.notify(f"Refused a connection: there are {MAX_CONNECTIONS} already.")
+            return False
+        self.connections.add(connection)
+        return True
+
+    def leave(self, connection: Connection) -> None:
+        """A client has gone; nobody waits for its pictures any more."""
+        self.connections.discard(connection)
+        self._pictures.forget(connection)
+        self._builds.forget(connection)
+
+    def serve(self, connection: Connection, number: int | None, method: str, arguments: list[Any]) -> None:
+        """Run one request; the reply goes out now or when its command, wait or picture is done."""
         count = len(arguments)
         try:
             outcome = call(method, arguments, self._service)
         except RpcFault as refusal:
-            reply(str(refusal), None)
+            connection.reply(number, str(refusal), None)
             return
         except Exception as error:  # noqa: BLE001 - a defect in one method must not end the others
-            reply(str(fault(method, count, HandlerError(f"{type(error).__name__}: {error}"))), None)
+            connection.reply(number, _told(method, count, error), None)
             return
         self._wake.set()
         if isinstance(outcome, (Task, Waiting)):
+            connection.owe(picture=False)
             outcome.when_done(
-                lambda task: reply(_error_of(method, count, task.error), None if task.error else task.result)
+                lambda task: connection.pay(
+                    number,
+                    None if task.error is None else str(fault(method, count, task.error)),
+                    None if task.error else task.result,
+                    picture=False,
+                )
             )
         elif isinstance(outcome, Later):
-            self._later(method, count, outcome, reply)
+            self._later(connection, number, (method, count), outcome)
         else:
-            reply(None, outcome)
+            connection.reply(number, None, outcome)
 
-    def _later(self, method: str, count: int, later: Later, reply: Callable[[str | None, Any], None]) -> None:
-        assert self._loop is not None
-        future = self._loop.run_in_executor(self._worker, later.work)
+    def _later(self, connection: Connection, number: int | None, called: tuple[str, int], later: Later) -> None:
+        connection.owe(picture=True)
 
-        def done(finished: asyncio.Future[Any]) -> None:
-            if finished.cancelled():
-                return
-            error = finished.exception()
-            wrapped = None if error is None else HandlerError(f"{type(error).__name__}: {error}")
-            reply(_error_of(method, count, wrapped), None if error else finished.result())
+        def done(error: Exception | None, result: Any) -> None:
+            if error is None and later.then is not None:
+                try:
+                    result = later.then(result)
+                except Exception as failure:  # noqa: BLE001 - as in serve
+                    error = failure
+            text = None if error is None else _told(*called, error)
+            connection.pay(number, text, None if error else result, picture=True)
 
-        future.add_done_callback(done)
+        work = later.work if later.then is not None else lambda: encoded(later.work())
+        (self._builds if later.slow else self._pictures).add(connection, work, done)
 
+    def _in_background(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
+        self._pictures.add(self, work, lambda error, _: done(error))
+
+    # Clock ------------------------------------------------------------------------------------------------------------
     async def _tick(self) -> None:
         while True:
             sleep_s = self._pacer.drive(self._clock())
@@ -215,5 +200,6 @@ class Server:
                 return
 
 
-def _error_of(method: str, count: int, error: Exception | None) -> str | None:
-    return None if error is None else str(fault(method, count, error))
+def _told(method: str, count: int, error: Exception) -> str:
+    """An unforeseen failure of a method, in rpclib's words."""
+    return str(fault(method, count, HandlerError(f"{type(error).__name__}: {error}")))

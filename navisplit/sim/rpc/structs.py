@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from navisplit.frames import Quaternion, Vector
-from navisplit.sim.autopilot import Kinematics
+from navisplit.sim.autopilot import Autopilot, Kinematics, RemoteControl
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.rpc.codec import Double
 
@@ -81,25 +81,26 @@ def collision(
     }
 
 
-def rc_data() -> Struct:
-    """RCData of a remote control that is not there."""
+def rc_data(remote: RemoteControl) -> Struct:
+    """RCData."""
+    sticks = {axis: float(getattr(remote, axis)) for axis in ("pitch", "roll", "throttle", "yaw", "left_z", "right_z")}
     return {
-        "timestamp": 0,
-        **{axis: 0.0 for axis in ("pitch", "roll", "throttle", "yaw", "left_z", "right_z")},
-        "switches": 0,
-        "vendor_id": "",
-        "is_initialized": False,
-        "is_valid": False,
+        "timestamp": remote.stamp_ns,
+        **sticks,
+        "switches": remote.switches,
+        "vendor_id": remote.vendor_id,
+        "is_initialized": remote.is_initialized,
+        "is_valid": remote.is_valid,
     }
 
 
-def multirotor_state(state: Kinematics, gps: GeoPoint, stamp_ns: int, landed: bool) -> Struct:
+def multirotor_state(pilot: Autopilot, gps: GeoPoint) -> Struct:
     """MultirotorState; AirSim never fills its ``collision``."""
     return {
         "collision": collision(),
-        "kinematics_estimated": kinematics(state),
+        "kinematics_estimated": kinematics(pilot.kinematics()),
         "gps_location": geo_point(gps),
-        "timestamp": int(stamp_ns),
-        "landed_state": 0 if landed else 1,
-        "rc_data": rc_data(),
+        "timestamp": pilot.time_ns,
+        "landed_state": 0 if pilot.landed else 1,
+        "rc_data": rc_data(pilot.remote),
     }

@@ -5,81 +5,75 @@ Argument counts and types are checked here, once, and refused with the texts of 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
-import numpy as np
-
-from navisplit.frames import Quaternion, Vector
-from navisplit.sim.autopilot import Kinematics
-from navisplit.sim.commands import FOREVER_S, YawMode
-from navisplit.sim.geodesy import GeoPoint
-
-MAX_NUMBER = 1e30  # of any coordinate, speed or gain
+from navisplit.sim.rpc.conversions import ImageRequest, convert
+from navisplit.sim.rpc.faults import BadCast, HandlerError, RpcFault, UnknownFailure, fault
 
 
-class RpcFault(Exception):
-    """A refusal; its text goes to the client as it is."""
+class Status(Enum):
+    """How close a method is to AirSim's."""
 
-
-class HandlerError(Exception):
-    """Raised by a handler: rpclib wraps its text and names the function."""
-
-
-class UnknownFailure(Exception):
-    """A handler failed with what AirSim throws as a non-standard exception (an unknown camera)."""
-
-
-class BadCast(HandlerError):
-    """An argument of the wrong type."""
-
-    def __init__(self) -> None:
-        super().__init__("std::bad_cast")
-
-
-@dataclass(frozen=True)
-class ImageRequest:
-    """One picture that simGetImages asks for."""
-
-    camera_name: str
-    image_type: int
-    pixels_as_float: bool
-    compress: bool
+    FULL = "full"  # does what AirSim documents
+    DIFFERS = "differs"  # does it in another way, which is told
+    NEUTRAL = "neutral"  # only Unreal can: AirSim's neutral answer, and a notice to the operator
 
 
 @dataclass(frozen=True)
 class Method:
-    """One entry. ``optional`` trailing parameters may be left out: Cosys' client drops ``external`` of camera calls."""
+    """One entry. Cosys-AirSim's client, which leaves out or adds a trailing argument here and there, is understood."""
 
     name: str
-    parameters: tuple[tuple[str, str], ...]  # (name, kind)
+    parameters: tuple[tuple[str, str], ...]  # (name, kind), AirSim's
     handler: Callable[..., Any]
-    optional: int = 0
+    optional: int = 0  # trailing ones that Cosys' client leaves out
+    extra: tuple[tuple[str, str], ...] = ()  # further ones that only Cosys' client sends
+    status: Status = Status.FULL
+    difference: str = ""  # from AirSim, in a phrase, for docs/airsim_compatibility.md
+
+    def __post_init__(self) -> None:
+        if (self.status is Status.FULL) != (not self.difference):
+            raise ValueError(f"{self.name}: state a difference exactly when the status is not full.")
 
     def bind(self, arguments: list[Any]) -> list[Any]:
         """Converted arguments. Raises RpcFault with rpclib's text."""
         expected, got = len(self.parameters), len(arguments)
-        if not expected - self.optional <= got <= expected:
+        if not expected - self.optional <= got <= expected + len(self.extra):
             raise RpcFault(
                 f"rpclib: client error C0002: Function '{self.name}' was called with an invalid number of arguments. "
                 f"Expected: {expected}, got: {got}"
             )
-        return [convert(kind, value, name) for (name, kind), value in zip(self.parameters, arguments, strict=False)]
+        known = self.parameters + self.extra
+        return [
+            convert("external" if name == "external" else kind, value, name)
+            for (name, kind), value in zip(known, arguments, strict=False)
+        ]
 
 
 METHODS: dict[str, Method] = {}
 
 
-def rpc(signature: str = "", *, name: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a handler. ``signature``: ``"name:kind name:kind"``; a kind in brackets is an array, ``?`` optional."""
+def rpc(
+    signature: str = "", *, name: str = "", differs: str = "", neutral: str = ""
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a handler.
+
+    ``signature``: ``"name:kind name:kind"``; a kind in brackets is an array; Cosys' client may leave out one with ``?``
+    and may add one with ``+``. ``differs``: in what the method is not as AirSim documents it, in a phrase; ``neutral``:
+    the same for one that has no effect here.
+    """
+    status = Status.NEUTRAL if neutral else Status.DIFFERS if differs else Status.FULL
 
     def register(handler: Callable[..., Any]) -> Callable[..., Any]:
         method = name or handler.__name__
         pairs = [tuple(part.split(":")) for part in signature.split()]
         optional = sum(kind.endswith("?") for _, kind in pairs)
-        METHODS[method] = Method(method, tuple((n, k.rstrip("?")) for n, k in pairs), handler, optional)
+        parameters = tuple((n, k.rstrip("?")) for n, k in pairs if not k.endswith("+"))
+        extra = tuple((n, k.rstrip("+")) for n, k in pairs if k.endswith("+"))
+        METHODS[method] = Method(method, parameters, handler, optional, extra, status, neutral or differs)
         return handler
 
     return register
@@ -101,131 +95,18 @@ def call(name: str, arguments: list[Any], service: Any) -> Any:
         raise fault(name, len(arguments), error) from None
 
 
-def fault(name: str, count: int, error: Exception) -> RpcFault:
-    """How rpclib reports an exception in a handler."""
-    start = f"rpclib: function '{name}' (called with {count} arg(s)) threw an exception. The exception "
-    if isinstance(error, UnknownFailure):
-        return RpcFault(
-            f"{start}is not derived from std::exception. No further information available. {error}".rstrip()
-        )
-    return RpcFault(f"{start}contained this information: {error}.")
-
-
-# Conversions ------------------------------------------------------------------------------------------------------
-def convert(kind: str, value: Any, name: str = "argument") -> Any:
-    """A wire value as ``kind``. Raises BadCast, or HandlerError for a number that is not finite."""
-    if kind.startswith("["):
-        if not isinstance(value, (list, tuple)):
-            raise BadCast
-        return [convert(kind[1:-1], item, name) for item in value]
-    result = _CONVERTERS[kind](value)
-    return _bounded(name, result) if kind == "float" else result
-
-
-def _bounded(name: str, value: float) -> float:
-    """Finite: a NaN would poison the flight for good. Only a time may be infinite."""
-    if name in ("timeout_sec", "duration") and value == math.inf:
-        return FOREVER_S
-    if not math.isfinite(value) or (abs(value) > MAX_NUMBER and name not in ("timeout_sec", "duration")):
-        raise HandlerError(f"{name} must be a finite number, got {value:g}")
-    return value
-
-
-def _bool(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise BadCast
-    return value
-
-
-def _int(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise BadCast
-    return value
-
-
-def _float(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise BadCast
-    return float(value)
-
-
-def _str(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if not isinstance(value, str):
-        raise BadCast
-    return value
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise BadCast
-    return value
-
-
-def _vector(value: Any) -> Vector:
-    fields = _map(value)
-    return np.array([_float(fields.get(key, 0.0)) for key in ("x_val", "y_val", "z_val")])
-
-
-def _finite_vector(value: Any) -> Vector:
-    vector = _vector(value)
-    if not np.isfinite(vector).all():
-        raise HandlerError("dest vector cannot have NaN")
-    return vector
-
-
-def _quaternion(value: Any) -> Quaternion:
-    fields = _map(value)
-    x, y, z = (_float(fields.get(key, 0.0)) for key in ("x_val", "y_val", "z_val"))
-    return np.array([x, y, z, _float(fields.get("w_val", 1.0))])
-
-
-def _pose(value: Any) -> tuple[Vector, Quaternion]:
-    fields = _map(value)
-    return _vector(fields.get("position", {})), _quaternion(fields.get("orientation", {}))
-
-
-def _yaw_mode(value: Any) -> YawMode:
-    fields = _map(value)
-    yaw = _float(fields.get("yaw_or_rate", 0.0))
-    if not math.isfinite(yaw):
-        raise HandlerError("yaw_or_rate must be a finite number")
-    return YawMode(_bool(fields.get("is_rate", True)), yaw)
-
-
-def _image_request(value: Any) -> ImageRequest:
-    fields = _map(value)
-    return ImageRequest(
-        _str(fields.get("camera_name", "0")),
-        _int(fields.get("image_type", 0)),
-        _bool(fields.get("pixels_as_float", False)),
-        _bool(fields.get("compress", True)),
-    )
-
-
-def _geo_point(value: Any) -> GeoPoint:
-    fields = _map(value)
-    return GeoPoint(*(_float(fields.get(key, 0.0)) for key in ("latitude", "longitude", "altitude")))
-
-
-def _kinematics(value: Any) -> Kinematics:
-    fields = _map(value)
-    rest = ("linear_velocity", "angular_velocity", "linear_acceleration", "angular_acceleration")
-    position, orientation = _pose(fields)
-    return Kinematics(position, orientation, *(_finite_vector(fields.get(key, {})) for key in rest))
-
-
-_CONVERTERS: dict[str, Callable[[Any], Any]] = {
-    "bool": _bool,
-    "int": _int,
-    "float": _float,
-    "str": _str,
-    "map": _map,
-    "Vector3r": _finite_vector,
-    "Pose": _pose,
-    "YawMode": _yaw_mode,
-    "ImageRequest": _image_request,
-    "GeoPoint": _geo_point,
-    "KinematicsState": _kinematics,
-}
+__all__ = [
+    "METHODS",
+    "BadCast",
+    "HandlerError",
+    "ImageRequest",
+    "Method",
+    "RpcFault",
+    "Status",
+    "UnknownFailure",
+    "call",
+    "convert",
+    "fault",
+    "find",
+    "rpc",
+]
