@@ -26,6 +26,7 @@ class Atlas(NamedTuple):
     starts: Ints  # (materials, 11) first texel of each mip level
     shape: Ints  # (materials, 3) log2 of the size; 1 for foliage; 1 where large-scale variation applies (tiled)
     means: Floats  # (materials, 3) mean linear colour
+    glow: Floats  # (materials,) light sent out, times the colour
 
 
 def pack_atlas(materials: Sequence[Material]) -> Atlas:
@@ -47,7 +48,8 @@ def pack_atlas(materials: Sequence[Material]) -> Atlas:
             texels.append(packed)
             total += len(packed)
         starts[m, len(levels) :] = starts[m, len(levels) - 1]
-    return Atlas(np.concatenate(texels), starts, shape, means)
+    glow = np.array([material.glow for material in materials], np.float32)
+    return Atlas(np.concatenate(texels), starts, shape, means, glow)
 
 
 def _checked(material: Material) -> Floats:

@@ -76,7 +76,10 @@ class RayCaster:
     def set_light(self, light: Light) -> None:
         """Light the scene anew: sky and shadow map (about 0.2 s)."""
         sky = bake_sky(light, ground_colour(self._surface, self.query, self._atlas), self._seed)
-        shadow = bake_shadow(self.query.bvh.triangles, sun_vector(light), self._shadow_resolution)
+        triangles, glowing = self.query.bvh.triangles, self._atlas.glow[self._surface.kinds[:, 0]] > 0
+        shadow = bake_shadow(
+            triangles if glowing.all() else triangles[~glowing], sun_vector(light), self._shadow_resolution
+        )
         self.light = light
         self._world = World(self.query.bvh, self._surface, self._atlas, shadow, sky, self._variation, self._curve)
 

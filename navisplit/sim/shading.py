@@ -141,7 +141,8 @@ def _surface_colour(world: World, t: int, distance: np.float32, origin: Floats, 
     oblique = max(abs(slope) / (math.sqrt(fx * fx + fy * fy + fz * fz) * length), f32(0.08))
     footprint = distance * length * pixel * s[t, 18] / math.sqrt(oblique)
     red, green, blue, gx, gy, gz = _albedo(world, t, b, c, x, y, z, nx, ny, nz, footprint)
-    foliage = world.atlas.shape[world.surface.kinds[t, 0], 1] != 0
+    material = world.surface.kinds[t, 0]
+    foliage, glow = world.atlas.shape[material, 1] != 0, world.atlas.glow[material]
     if foliage:
         openness = f32(0.3) + f32(0.7) * openness  # light seeps through leaves
     else:
@@ -150,9 +151,9 @@ def _surface_colour(world: World, t: int, distance: np.float32, origin: Floats, 
     up = _HALF + (f32(0.25) if foliage else _HALF) * nz
     sky = world.sky
     return (
-        red * (sky.sunlight[0] * sun + openness * (sky.above[0] * up + sky.below[0] * (_ONE - up))),
-        green * (sky.sunlight[1] * sun + openness * (sky.above[1] * up + sky.below[1] * (_ONE - up))),
-        blue * (sky.sunlight[2] * sun + openness * (sky.above[2] * up + sky.below[2] * (_ONE - up))),
+        red * (glow + sky.sunlight[0] * sun + openness * (sky.above[0] * up + sky.below[0] * (_ONE - up))),
+        green * (glow + sky.sunlight[1] * sun + openness * (sky.above[1] * up + sky.below[1] * (_ONE - up))),
+        blue * (glow + sky.sunlight[2] * sun + openness * (sky.above[2] * up + sky.below[2] * (_ONE - up))),
     )
 
 

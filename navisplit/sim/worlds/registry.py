@@ -16,15 +16,25 @@ Family = Callable[..., World]
 families: dict[str, Family] = {}
 """Generators by name; a family is a function ``(seed: int, *, option=default, ...) -> World``."""
 
+test_families: set[str] = set()
+"""Families kept for testing: nothing is ever trained on them, so that they stay unknown to every network."""
 
-def family(name: str) -> Callable[[Family], Family]:
-    """Register a generator of worlds under a name."""
+
+def family(name: str, *, for_testing: bool = False) -> Callable[[Family], Family]:
+    """Register a generator of worlds under a name; ``for_testing`` keeps it out of training."""
 
     def add(generator: Family) -> Family:
         families[name] = generator
+        if for_testing:
+            test_families.add(name)
         return generator
 
     return add
+
+
+def training_families() -> tuple[str, ...]:
+    """Families that networks may be trained on."""
+    return tuple(sorted(set(families) - test_families))
 
 
 def family_options(name: str) -> dict[str, Any]:

@@ -12,13 +12,26 @@ from navisplit.frames import yaw_of
 from navisplit.sim.scene import Light, PlayerStart
 from navisplit.sim.worlds.build import is_ground
 from navisplit.sim.worlds.description import GROUND_ID, Model, Visual, World, named_id
+from navisplit.sim.worlds.sdf_actors import read_actors
 from navisplit.sim.worlds.sdf_frames import Scope, child_numbers, read_pose, world_scope
-from navisplit.sim.worlds.sdf_geometry import Library, find_file, warn
-from navisplit.sim.worlds.sdf_writer import DEFAULT_AMBIENT
+from navisplit.sim.worlds.sdf_geometry import Library, find_file
+from navisplit.sim.worlds.sdf_text import DEFAULT_AMBIENT, read_label, warn, warn_unknown
 
 START_FRAME = "player_start"
 _WITHOUT_SHAPE = {
-    *("atmosphere", "audio", "frame", "gravity", "gui", "light", "magnetic_field", "model", "physics", "plugin"),
+    *(
+        "actor",
+        "atmosphere",
+        "audio",
+        "frame",
+        "gravity",
+        "gui",
+        "light",
+        "magnetic_field",
+        "model",
+        "physics",
+        "plugin",
+    ),
     *("scene", "spherical_coordinates", "wind"),
 }
 _MODEL_WITHOUT_SHAPE = {
@@ -50,9 +63,10 @@ def read_sdf(path: str | Path) -> World:
     for element in world.findall("model"):
         name = element.get("name", "")
         models += _models(element, name, scope, scope.inner[name], library, f"{where}/model[{name}]")
+    actors = read_actors(world, library, where)
     start = start_frame(scope)
     name = world.get("name") or path.stem
-    return World(name, tuple(models), library.meshes, library.materials, _light(world, where), start)
+    return World(name, tuple(models), library.meshes, library.materials, _light(world, where), start, tuple(actors))
 
 
 def world_element(path: Path) -> ET.Element:
@@ -79,14 +93,14 @@ def start_frame(scope: Scope) -> PlayerStart | None:
 
 def _models(element: ET.Element, name: str, outer: Scope, scope: Scope, library: Library, where: str) -> list[Model]:
     """A model and the models nested in it, flattened: nested ones are named ``outer::inner``."""
-    _warn_unknown(element, _MODEL_WITHOUT_SHAPE, where)
+    warn_unknown(element, _MODEL_WITHOUT_SHAPE, where)
     pose = outer.resolve(element.get("name"))
     folder = Path(element.get(_FOLDER, library.folder))
     visuals: list[Visual] = []
     for link in element.findall("link"):
         visuals += _link_visuals(link, scope, library, folder, f"{where}/link[{link.get('name', '')}]")
-    model = Model(name, tuple(visuals), pose, _label(element, where) or named_id(name))
-    if _label(element, where) is None and is_ground(model):
+    model = Model(name, tuple(visuals), pose, read_label(element, where) or named_id(name))
+    if read_label(element, where) is None and is_ground(model):
         model = Model(name, model.visuals, pose, GROUND_ID)
     found = [model] if visuals else []
     for inner in element.findall("model"):
@@ -99,7 +113,7 @@ def _models(element: ET.Element, name: str, outer: Scope, scope: Scope, library:
 
 def _link_visuals(link: ET.Element, scope: Scope, library: Library, folder: Path, where: str) -> list[Visual]:
     """Visuals of a link in its model's frame; its collisions when it has no visual."""
-    _warn_unknown(link, _LINK_WITHOUT_SHAPE, where)
+    warn_unknown(link, _LINK_WITHOUT_SHAPE, where)
     tag = "visual" if link.find("visual") is not None else "collision"
     found = []
     for element in link.findall(tag):
@@ -143,17 +157,6 @@ def _include(world: ET.Element, include: ET.Element, folder: Path, where: str) -
     world.append(model)
 
 
-def _label(model: ET.Element, where: str) -> int | None:
-    """Segmentation id of Gazebo's label plugin, in the model or in one of its visuals."""
-    for plugin in [*model.findall("plugin"), *model.findall("link/visual/plugin")]:
-        if plugin.get("name", "").endswith("Label"):
-            (value,) = child_numbers(plugin, "label", (0.0,), f"{where}/plugin")
-            if not 0 <= value <= 255:
-                raise WorldError(f"{where}/plugin/label: expected 0..255, found {value:g}.")
-            return int(value)
-    return None
-
-
 def _light(world: ET.Element, where: str) -> Light:
     """Sun, ambient light, fog and clouds; what the file does not say keeps our default."""
     default = Light()
@@ -193,9 +196,3 @@ def _sun(sun: ET.Element, where: str) -> tuple[tuple[float, float, float], float
     words = len((sun.findtext("diffuse") or "").split())
     red, _, blue = child_numbers(sun, "diffuse", (1.0,) * (3 if words == 3 else 4), where)[:3]
     return tuple(float(v) for v in towards / length), intensity, float(np.clip(2 * (red - blue), -1, 1))
-
-
-def _warn_unknown(element: ET.Element, known: set[str], where: str) -> None:
-    for child in element:
-        if child.tag not in known:
-            warn(f"{where}/{child.tag}", f"<{child.tag}> is not supported and is left out.")
