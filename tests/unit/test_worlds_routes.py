@@ -19,6 +19,7 @@ from navisplit.sim.worlds import (
 from navisplit.sim.worlds.grid_search import FreeSpace, path_length
 
 HEADER = "id,start_x,start_y,start_z,start_yaw,goal_x,goal_y,goal_z,length_m,min_z,max_z"
+RATING = ",free_m,clearance_mean_m,clearance_min_m,difficulty"
 ROW = "0,0,0,2,0,10,0,2,10,0.5,6"
 SHIPPED = ("forest", "forest_2", "neighbourhood", "neighbourhood_2")
 
@@ -49,7 +50,7 @@ def test_routes_survive_a_file(tmp_path):
         Route(9, np.zeros(3), -3.0, np.ones(3)),
     ]
     write_routes(tmp_path / "r.csv", routes)
-    assert (tmp_path / "r.csv").read_text().splitlines()[0] == HEADER
+    assert (tmp_path / "r.csv").read_text().splitlines()[0] == HEADER + RATING
     for a, b in zip(routes, read_routes(tmp_path / "r.csv"), strict=True):
         assert (a.id, a.start_yaw, a.length_m, a.min_z, a.max_z) == (b.id, b.start_yaw, b.length_m, b.min_z, b.max_z)
         np.testing.assert_array_equal(np.r_[a.start, a.goal], np.r_[b.start, b.goal])

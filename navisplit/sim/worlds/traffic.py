@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from navisplit.sim.scene import Material
 from navisplit.sim.trajectory import Trajectory
 from navisplit.sim.worlds import street
-from navisplit.sim.worlds.description import Mesh, MovingModel, Pose, Triple, Visual, class_instance_id
+from navisplit.sim.worlds.description import Mesh, MovingModel, Pose, Visual, class_instance_id
 from navisplit.sim.worlds.materials import srgb
 from navisplit.sim.worlds.meshes import Rng, lump, merge, tube
 from navisplit.sim.worlds.parts import WorldParts, instance
 from navisplit.sim.worlds.terrain import Terrain
+from navisplit.sim.worlds.tints import car_paint, random_colour
 
 Array = NDArray[np.float64]
 
@@ -92,13 +93,6 @@ def person(rng: Rng) -> dict[str, Mesh]:
 _SKINS = (srgb(236, 200, 170), srgb(198, 150, 115), srgb(120, 82, 58), srgb(84, 56, 42))
 
 
-def random_colour(rng: Rng, dark: float = 0.03, bright: float = 0.7) -> Triple:
-    """A linear colour: mostly greyish, sometimes strong."""
-    level = math.exp(rng.uniform(math.log(dark), math.log(bright)))
-    hue = np.exp(rng.normal(0, 0.7 if rng.uniform() < 0.28 else 0.07, 3))
-    return tuple(round(float(v), 4) for v in np.clip(level * hue / hue.mean(), 0.01, 0.85))
-
-
 def add_traffic(parts: WorldParts, blocks: list[Block], terrain: Terrain, lanes: tuple[float, float], count: int,
                 rng: Rng) -> list[MovingModel]:  # fmt: skip
     """``count`` actors, half of them cars; ``lanes``: metres from a block's edge at which cars drive and people walk.
@@ -124,14 +118,17 @@ def add_traffic(parts: WorldParts, blocks: list[Block], terrain: Terrain, lanes:
 
 def _actor(parts: WorldParts, kind: str, number: int, way: Trajectory, rng: Rng) -> MovingModel:
     name = f"moving_{kind}_{number:02d}"
-    colour = random_colour
     if kind == "car":
         shape = street.car(rng)
-        looks = {"paint": colour(rng), "glass": srgb(52, 64, 76), "dark": srgb(34, 34, 36)}
+        looks = {"paint": car_paint(rng), "glass": srgb(52, 64, 76), "dark": srgb(34, 34, 36)}
     else:
         shape = person(rng)
-        looks = {"trousers": colour(rng, 0.02, 0.2), "shirt": colour(rng), "skin": _SKINS[int(rng.integers(4))],
-                 "dark": colour(rng, 0.01, 0.08)}  # fmt: skip
+        looks = {
+            "trousers": random_colour(rng, 0.02, 0.2),
+            "shirt": random_colour(rng),
+            "skin": _SKINS[int(rng.integers(4))],
+            "dark": random_colour(rng, 0.01, 0.08),
+        }
     visuals = []
     for part, mesh in shape.items():
         parts.meshes[f"{name}_{part}"] = mesh

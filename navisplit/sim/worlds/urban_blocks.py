@@ -13,8 +13,8 @@ from navisplit.sim.worlds.meshes import Rng
 from navisplit.sim.worlds.parts import WorldParts, instance, stand
 from navisplit.sim.worlds.placement import Occupancy
 from navisplit.sim.worlds.terrain import Terrain
-from navisplit.sim.worlds.traffic import random_colour
-from navisplit.sim.worlds.urban_materials import CURTAIN, TRIMS, Look, house_looks, tone
+from navisplit.sim.worlds.tints import random_colour, tone
+from navisplit.sim.worlds.urban_materials import CURTAIN, TRIMS, Look, house_looks
 
 DEPTH_M = 11.0
 """Of every house."""

@@ -6,9 +6,9 @@ import numpy as np
 
 from navisplit.sim.worlds.description import Pose, Visual
 from navisplit.sim.worlds.parts import instance
-from navisplit.sim.worlds.traffic import random_colour
+from navisplit.sim.worlds.tints import car_paint, random_colour, tone
 from navisplit.sim.worlds.urban_blocks import Town, add_tree
-from navisplit.sim.worlds.urban_materials import GLASS, tone
+from navisplit.sim.worlds.urban_materials import GLASS
 
 SKYWALK_CLEAR_M = (4.8, 6.2)
 """Height of a skywalk's underside over the street: high enough to fly under."""
@@ -74,7 +74,7 @@ def _parked_car(town: Town, axis: int, across: float, along: float, turned: bool
         (round(x, 3), round(y, 3), round((nose + tail) / 2, 3)), 0.0, -np.arctan2(nose - tail, 3.0), yaw
     )
     k = int(rng.integers(5))
-    tints = {"paint": random_colour(rng), "glass": tone(rng, GLASS, 0.3), "dark": (0.02, 0.02, 0.02)}
+    tints = {"paint": car_paint(rng), "glass": tone(rng, GLASS, 0.3), "dark": (0.02, 0.02, 0.02)}
     visuals = [Visual(n, instance(f"car_{k}_{n}"), "paint", tint=t) for n, t in tints.items()]
     town.parts.add("car", "car", visuals, pose)
 

@@ -70,11 +70,5 @@ def house_looks(rng: Rng) -> list[Look]:
     return found
 
 
-def tone(rng: Rng, colour: Triple, spread: float = 0.15) -> Triple:
-    """A colour, lighter or darker and of another hue by about ``spread``."""
-    varied = np.asarray(colour) * np.exp(rng.normal(0, spread) + rng.normal(0, spread / 3, 3))
-    return tuple(round(float(v), 3) for v in np.clip(varied, 0.005, 1.2))
-
-
 GLASS, CURTAIN = srgb(40, 48, 56), srgb(196, 188, 174)
 TRIMS = (srgb(215, 210, 198), srgb(160, 156, 148), srgb(84, 84, 86), srgb(120, 96, 76))

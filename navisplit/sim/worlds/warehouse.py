@@ -10,18 +10,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from navisplit.sim.scene import Light, Material, PlayerStart
+from navisplit.sim.scene import Material, PlayerStart
 from navisplit.sim.worlds.description import World, plain_material
 from navisplit.sim.worlds.materials import coloured, textured
 from navisplit.sim.worlds.meshes import Rng
 from navisplit.sim.worlds.parts import WorldParts
 from navisplit.sim.worlds.placement import Occupancy
-from navisplit.sim.worlds.registry import family, random_light
+from navisplit.sim.worlds.registry import family, indoor_light
 from navisplit.sim.worlds.warehouse_halls import Hall, Warehouse, fill_hall, make_goods
 from navisplit.sim.worlds.warehouse_shell import Wall, add_columns, add_inner_walls, add_roof, add_shell
 
 
-@family("warehouse")
+@family("warehouse", indoors=True)
 def warehouse(
     seed: int,
     *,
@@ -29,7 +29,7 @@ def warehouse(
     light: float = 1.0,
     size_m: float = 110.0,
 ) -> World:
-    """Three halls on 110 x 80 m, 9-11 m high; ``density``: share of places in use, ``light`` multiplies the lamps'."""
+    """Three halls on 110 x 80 m, 9-11 m high; ``density``: share of places in use; ``light`` brightens or dims."""
     rng = np.random.default_rng([seed, 0x3A])
     long, wide, tall = size_m, round(0.7 * size_m / 10) * 10.0, float(rng.uniform(9.0, 11.0))
     parts = WorldParts(materials=_materials(rng, seed))
@@ -48,21 +48,14 @@ def warehouse(
     for hall in halls:
         fill_hall(house, hall)
     add_roof(parts, halls, tall, rng)
-    sky = random_light(rng)
-    indoor = Light(
-        sun_direction=sky.sun_direction,
-        sun_intensity=round(float(rng.uniform(0.8, 1.3)), 3),
-        ambient=round(light * float(rng.uniform(0.35, 0.6)), 3),
-        fog_density=0.0004,  # a little dust
-        cloud_cover=round(float(rng.uniform(0.84, 0.91)), 3),
-        warmth=round(float(rng.uniform(0.0, 0.5)), 3),
-    )
+    day = indoor_light(rng)
+    day = replace(day, ambient=round(light * day.ambient, 4))
     return World(
         f"warehouse_{seed}",
         tuple(parts.models),
         parts.meshes,
         parts.materials,
-        indoor,
+        day,
         PlayerStart((0.0, 0.0, 0.0), 0.0),
     )
 

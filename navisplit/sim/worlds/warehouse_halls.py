@@ -11,8 +11,7 @@ from navisplit.sim.worlds.description import NO_TINT, Mesh, Pose, Triple, Visual
 from navisplit.sim.worlds.meshes import Rng
 from navisplit.sim.worlds.parts import WorldParts, instance
 from navisplit.sim.worlds.placement import Occupancy
-from navisplit.sim.worlds.traffic import random_colour
-from navisplit.sim.worlds.urban_materials import tone
+from navisplit.sim.worlds.tints import random_colour, tone
 
 LEVELS, LEVEL_M = 4, 1.65
 LOADS = 7
