@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,14 +72,30 @@ def read_parts(path: Path) -> dict[str, Part]:
     except Exception as problem:  # trimesh raises whatever its loaders meet: KeyError, struct.error, ValueError ...
         raise WorldError(f"Mesh file {path} cannot be read: {type(problem).__name__}: {problem}.") from problem
     parts = {}
+    unit_m = _collada_unit_m(path) if path.suffix.lower() == ".dae" else 1.0
     for node in loaded.graph.nodes_geometry:
-        transform, geometry_name = loaded.graph[node]
+        placed, geometry_name = loaded.graph[node]
+        transform = np.diag([unit_m, unit_m, unit_m, 1.0]) @ placed
         geometry = loaded.geometry[geometry_name]
         if isinstance(geometry, trimesh.Trimesh) and len(geometry.faces):
-            parts[str(node)] = _part_of(geometry, np.asarray(transform), f"{path.stem}.{node}")
+            parts[str(node)] = _part_of(geometry, transform, f"{path.stem}.{node}")
     if not parts:
         raise WorldError(f"Mesh file {path} holds no triangles.")
     return parts
+
+
+def _collada_unit_m(path: Path) -> float:
+    """Metres of a COLLADA file's unit, which trimesh reports but does not apply.
+
+    Its z axis is taken as up whatever it says, as in Gazebo (gazebo-classic issue 1305).
+    """
+    for _, element in ET.iterparse(path, ("start",)):
+        tag = element.tag.rpartition("}")[2]
+        if tag == "unit":
+            return float(element.get("meter", "1"))
+        if tag.startswith("library_"):
+            break
+    return 1.0
 
 
 def _pbr_of(material: Material, bare: bool) -> Any:

@@ -66,9 +66,8 @@ class Library:
         if element is None:
             return None
         path = f"{where}/material"
-        for tag in ("script", "shader"):
-            if element.find(tag) is not None:
-                warn(f"{path}/{tag}", f"<{tag}> materials are not supported; its colour is used.")
+        if element.find("shader") is not None:
+            warn(f"{path}/shader", "<shader> materials are not supported; its colour is used.")
         extra = element.find(f"{{{NAMESPACE}}}material")
         look = _Look.of(element, extra, path)
         name = None if extra is None else extra.get("name")
@@ -84,7 +83,7 @@ class Library:
                     raise WorldError(f"{path}: texture {picture} cannot be read: {problem}.") from problem
                 self._pictures[key] = look.material(name or picture.name, albedo)
             return self._pictures[key]
-        colour = _colour(element, "diffuse", path) or _colour(element, "ambient", path)
+        colour = _colour(element, "diffuse", path) or _colour(element, "ambient", path) or _script_colour(element, path)
         if colour is None:
             return None
         made = plain_material(name or "colour_" + "_".join(f"{v:.4g}" for v in colour), to_linear(np.asarray(colour)))
@@ -195,6 +194,25 @@ class _Look:
     def material(self, name: str, albedo: NDArray[np.float32]) -> Material:
         """With a picture or colour."""
         return Material(name, albedo, self.tile_m, self.foliage, self.glow)
+
+
+_SCRIPT_COLOURS = {
+    "Black": (0, 0, 0), "Blue": (0, 0, 1), "BlueGlow": (0, 0, 1), "DarkGrey": (0.17, 0.17, 0.17), "Green": (0, 1, 0),
+    "Grey": (0.3, 0.3, 0.3), "Indigo": (0.33, 0, 0.5), "Orange": (1, 0.5, 0.04), "Purple": (1, 0, 1),
+    "Red": (1, 0, 0), "Turquoise": (0, 1, 1), "White": (1, 1, 1), "Wood": (0.55, 0.39, 0.25), "Yellow": (1, 1, 0),
+}  # fmt: skip
+"""Gazebo Classic's plain materials as sRGB, about; its scripts themselves are not read."""
+
+
+def _script_colour(element: ET.Element, where: str) -> tuple[float, ...] | None:
+    """The colour of a ``<script>`` that names one of Gazebo Classic's plain materials; a WorldWarning for others."""
+    if element.find("script") is None:
+        return None
+    name = (element.findtext("script/name") or "").strip()
+    colour = _SCRIPT_COLOURS.get(name.removeprefix("Gazebo/"))
+    if colour is None:
+        warn(f"{where}/script", f"<script> materials are not supported; '{name}' is shown grey.")
+    return colour
 
 
 def _colour(element: ET.Element, tag: str, where: str) -> tuple[float, ...] | None:

@@ -82,7 +82,10 @@ def _ears(points: NDArray[np.float64], where: str) -> NDArray[np.int64]:
                 break
         else:
             raise WorldError(f"{where}: the polygon's sides cross each other; expected a simple polygon.")
-    return np.array([*found, tuple(left)])
+    found.append((left[0], left[1], left[2]))
+    if any(_turn(*points[list(ear)]) < -1e-9 for ear in found):
+        raise WorldError(f"{where}: the polygon's sides cross each other; expected a simple polygon.")
+    return np.array(found)
 
 
 def _turn(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
