@@ -20,7 +20,7 @@ from navisplit.sim.worlds.terrain import Terrain, grid_lines, hills
 from navisplit.sim.worlds.traffic import Block, add_traffic
 
 _CAR_LANE_M = EDGE_M - 0.45  # from a garden's edge: between the parked cars and the middle of the street
-_FOOTPATH_M = 0.7
+_FOOTPATH_M = 0.75
 
 
 @family("neighbourhood")
@@ -215,7 +215,7 @@ def _add_street_furniture(
 def _add_wires(parts: WorldParts, terrain: Terrain, streets: list[NDArray[np.float64]], half: float, rng: Rng) -> None:
     """Poles along the outermost east-west streets, with three wires from each to the next."""
     for line in {float(streets[1][0]), float(streets[1][-1])}:
-        y = line + (EDGE_M - 0.4) * (1 if line < 0 else -1)
+        y = line + (EDGE_M - 0.2) * (1 if line < 0 else -1)
         places = [x for x in np.arange(-half + 6, half - 4, 29.0) if np.abs(x - streets[0]).min() > EDGE_M + 0.5]
         tops = []
         for x in places:

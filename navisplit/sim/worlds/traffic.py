@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,15 @@ from numpy.typing import NDArray
 from navisplit.sim.scene import Material
 from navisplit.sim.trajectory import Trajectory
 from navisplit.sim.worlds import street
-from navisplit.sim.worlds.description import Mesh, MovingModel, Pose, Visual, class_instance_id
+from navisplit.sim.worlds.description import (
+    Mesh,
+    MeshInstance,
+    Model,
+    MovingModel,
+    Pose,
+    Visual,
+    class_instance_id,
+)
 from navisplit.sim.worlds.materials import srgb
 from navisplit.sim.worlds.meshes import Rng, lump, merge, tube
 from navisplit.sim.worlds.parts import WorldParts, instance
@@ -113,7 +122,43 @@ def add_traffic(parts: WorldParts, blocks: list[Block], terrain: Terrain, lanes:
             phase = (turn + float(rng.uniform(0.1, 0.6))) / rounds
             way = loop(clockwise(blocks[place], out, radius), terrain, speed[place], phase, 0.02)
             made.append(_actor(parts, kind, k, way, rng))
+        _clear(parts, [a.trajectory for a in made[-number:]] if number else [], _ROOM_M[kind])
     return made
+
+
+_ROOM_M = {"car": (1.05, 2.0), "person": (0.42, 1.95)}
+"""Half the width and the height of what each kind needs free."""
+
+
+def _clear(parts: WorldParts, ways: list[Trajectory], room: tuple[float, float]) -> None:
+    """Take away what stands, hangs or grows in somebody's way."""
+    from scipy.spatial import cKDTree
+
+    if not ways:
+        return
+    wide, tall = room
+    spots = []
+    for way in ways:
+        path = np.array(way.positions)
+        for a, b in pairwise(path):
+            spots.append(a + np.linspace(0, 1, max(2, round(float(np.linalg.norm(b - a)) / 0.3)))[:, None] * (b - a))
+    line = np.concatenate(spots)
+    near = cKDTree(line[:, :2])
+
+    def stands_there(model: Model) -> bool:
+        for visual in model.visuals:
+            shape = visual.geometry
+            if isinstance(shape, MeshInstance):
+                points = (model.pose @ visual.pose).apply(parts.meshes[shape.mesh].vertices * np.asarray(shape.scale))
+                gap, which = near.query(points[:, :2], distance_upper_bound=wide)
+                inside = np.isfinite(gap)
+                rise = points[inside, 2] - line[which[inside], 2]
+                if ((rise > 0.15) & (rise < tall)).any():
+                    return True
+        return False
+
+    fixed = ("ground", "house", "far_", "wires", "skywalk", "gantry", "hung")
+    parts.models = [m for m in parts.models if m.name.startswith(fixed) or not stands_there(m)]
 
 
 def _actor(parts: WorldParts, kind: str, number: int, way: Trajectory, rng: Rng) -> MovingModel:

@@ -25,7 +25,7 @@ EDGE_M = STREET_HALF_M + SIDEWALK_M
 
 KERB_M = 0.12
 _CAR_LANE_M = SIDEWALK_M + STREET_HALF_M - 1.55  # from a block's edge to the middle of its lane
-_FOOTPATH_M = 1.3
+_FOOTPATH_M = 1.15
 
 
 @family("urban")
