@@ -43,18 +43,18 @@ def world(
     if show:
         typer.echo(_catalogue())
         return
-    if not family or out is None or out.suffix.lower() != ".sdf":
-        raise UsageError(
-            f"Expected a family and --out FILE.sdf, got '{family}' and --out '{out}'. "
-            "`navisplit world --list` names the families."
-        )
+    if not family:
+        raise UsageError("Expected a family of worlds, got none; `navisplit world --list` names them.")
+    if out is None or out.suffix.lower() != ".sdf":
+        raise UsageError(f"--out: expected a file that ends in .sdf, got '{out or ''}'.")
     from navisplit.sim.worlds import generate
 
+    rules = _rules(length)
     options = _options(option or [])
     if density is not None:
         options["density"] = density
     described = dataclasses.replace(generate(family, seed, **options), name=out.stem)
-    triangles = _write(described, out, routes, seed, _rules(length))
+    triangles = _write(described, out, routes, seed, rules)
     typer.echo(f"{out}: {len(described.models)} objects, {triangles} triangles, {routes} routes")
 
 

@@ -70,7 +70,7 @@ def _ashlar(rng: np.random.Generator, size: int) -> Image:
     across, down = 4, 8
     x, y, number = courses(rng, size, across, down, 0.004)
     edge = np.minimum(np.minimum(x, 1 - x) * 2.0, np.minimum(y, 1 - y))
-    tones = np.exp(rng.normal(0, 0.13, (across * down, 1))) * np.array([0.40, 0.37, 0.32])
+    tones = np.exp(rng.normal(0, 0.13, (across * down, 1))) * np.array([0.31, 0.285, 0.245])
     stones = tones[number] * (0.7 + 0.6 * noise(rng, size, 12, 6))[..., None]
     pits = step(0.68, 0.76, noise(rng, size, 48, 3)) * 0.5
     image = blend(stones.astype(np.float32), stones * 0.4, pits)
@@ -100,7 +100,8 @@ def _shrink_wrap(rng: np.random.Generator, size: int) -> Image:
     """Goods in stretched film on a pallet, mapped once: layers of boxes or bags under glossy streaks."""
     down, across = int(rng.integers(3, 7)), int(rng.integers(2, 5))
     x, y, number = courses(rng, size, across, down, 0.01)
-    tones = rng.uniform(0.08, 0.5, (1, 3)) * np.exp(rng.normal(0, 0.15, (across * down, 1)))
+    hue = np.exp(rng.normal(0, 0.22, (1, 3)))
+    tones = rng.uniform(0.1, 0.45) * hue * np.exp(rng.normal(0, 0.15, (across * down, 1)))
     image = tones[number] * (0.6 + 0.5 * step(0.0, 0.2, np.minimum(y, 1 - y)))[..., None]
     gloss = step(0.55, 0.8, noise(rng, size, (24, 3), 4))
     return blend(image.astype(np.float32), [0.55, 0.57, 0.6], gloss * 0.45)

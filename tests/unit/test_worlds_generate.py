@@ -9,7 +9,7 @@ from navisplit.sim.worlds import build_scene, families, generate, load_scene, wo
 from navisplit.sim.worlds.build import top_surface
 from navisplit.sim.worlds.description import GROUND_ID
 
-SHIPPED = ("forest", "forest_2", "neighbourhood", "neighbourhood_2")
+SHIPPED = ("forest", "forest_2", "neighbourhood", "neighbourhood_2", "ruins", "urban", "warehouse")
 
 
 @pytest.fixture(scope="module", params=sorted(families))
@@ -98,7 +98,11 @@ def test_unknown_families_and_options_are_refused_with_a_hint():
 def test_the_shipped_worlds_are_all_there_and_small():
     assert set(SHIPPED) <= set(world_names())
     folder = resource("worlds", "forest.sdf").parent
-    assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) < 12e6
+    for name in SHIPPED:
+        files = [folder / f"{name}.sdf", folder / f"{name}.routes.csv", *folder.glob(f"meshes/{name}[._]*")]
+        if name in {"forest", "neighbourhood"}:
+            files = [f for f in files if "_2" not in f.name]
+        assert sum(f.stat().st_size for f in files) < 3.1e6, name
 
 
 def test_a_shipped_world_loads():

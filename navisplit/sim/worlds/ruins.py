@@ -62,7 +62,7 @@ def ruins(
     rough -= hills(0.0, 0.0, relief_m, seed) + 0.5 * (noise(0.0, 0.0, seed + 3) - 0.5)
     terrain = Terrain(lines, lines, rough + rising_horizon(x, y, half, seed))
     tints = [
-        tuple(round(float(v), 2) for v in rng.uniform(0.6, 1.2) * np.exp(rng.normal(0, 0.07, 3))) for _ in range(5)
+        tuple(round(float(v), 2) for v in rng.uniform(0.6, 1.05) * np.exp(rng.normal(0, 0.07, 3))) for _ in range(5)
     ]
     site = Site(parts, terrain, Occupancy(), rng, tints)
     site.taken.add(0.0, 0.0, _CLEARING_M)

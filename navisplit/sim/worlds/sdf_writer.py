@@ -34,7 +34,7 @@ def write_sdf(world: World, path: str | Path) -> None:
             write_glb(path.parent / "meshes" / f"{path.stem}.glb", {name: part for name, part in parts.values()})
         ET.register_namespace("navisplit", NAMESPACE)
         tree = ET.ElementTree(_sdf_element(world, path, {key: name for key, (name, _) in parts.items()}))
-        ET.indent(tree, " ")
+        ET.indent(tree, "")  # one element a line; spaces in front would be a tenth of the file
         tree.write(path, encoding="utf-8", xml_declaration=True)
     except OSError as problem:
         raise WorldError(f"World {path} cannot be written: {problem}.") from problem
@@ -144,7 +144,6 @@ def _material_element(material: Material, tint: Triple, path: Path, textures: di
     if len(material.albedo) > 1 and max(tint) <= 1:
         mean = np.asarray(tint)  # a picture times the diffuse colour is what Gazebo shows
     colour = " ".join(f"{v:.6f}" for v in to_srgb(mean))
-    add(element, "ambient", f"{colour} 1")
     add(element, "diffuse", f"{colour} 1")
     if len(material.albedo) > 1:
         if material.name not in textures:

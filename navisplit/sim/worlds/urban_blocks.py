@@ -143,7 +143,7 @@ def _row(town: Town, block: CityBlock, x0: float, x1: float, y: float, yaw: floa
         at = x1 - width / 2 if design is picked[1] and factor == 1.0 and x > x0 + 1 else x + alley + width / 2
         place_house(town, design, (at, y), yaw, factor)
         x += width + alley
-        if rng.uniform() < 0.08 and factor != 1.0:
+        if rng.uniform() < 0.15 and factor != 1.0:
             _scaffold(town, block, at, y, yaw)
 
 
