@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from navisplit.errors import UsageError
-from navisplit.frames import rotation_matrix
+from navisplit.frames import Intrinsics, quaternion_from_euler, rotation_matrix
 from navisplit.sim.query import SceneQuery
-from navisplit.sim.scene import SKY_DEPTH_M
+from navisplit.sim.renderer import CameraView, RayCaster
+from navisplit.sim.scene import SKY_DEPTH_M, Light
 from navisplit.sim.worlds import build_scene, families, generate, load_scene, write_sdf
-from navisplit.sim.worlds.description import GROUND_ID
+from navisplit.sim.worlds.description import GROUND_ID, Box, Model, Pose, Visual, World, plain_material
 from navisplit.sim.worlds.registry import family_light, test_families, training_families
 from navisplit.train.collect import plan
 
@@ -117,6 +118,22 @@ def test_the_sun_comes_through_skylights_and_lamps_glow(made):
     assert world.light.ambient < 0.7
     assert family_light("warehouse", np.random.default_rng(1)).ambient < 0.7
     assert family_light("forest", np.random.default_rng(1)).ambient > 0.7
+
+
+def test_a_glowing_ceiling_is_bright_from_below_and_lets_the_sun_through():
+    def picture(glow):
+        plain = {"grey": plain_material("grey", (0.4, 0.4, 0.4)), "roof": plain_material("roof", (0.2,) * 3, glow=glow)}
+        floor = Visual("v", Box((30.0, 30.0, 0.2)), "grey")
+        roof = Visual("v", Box((30.0, 30.0, 0.2)), "roof", Pose((0.0, 0.0, 4.0)))
+        light = Light(sun_direction=(0.1, 0.1, 0.98), cloud_cover=0.1, fog_density=0.0)
+        scene = build_scene(World("hall", (Model("floor", (floor,)), Model("roof", (roof,))), {}, plain, light))
+        caster = RayCaster(scene, shadow_resolution=256)
+        lens = Intrinsics.from_fov(32, 18, 60.0)
+        views = [quaternion_from_euler(0.0, pitch, 0.0) for pitch in (-1.2, 1.2)]
+        return [caster.render(CameraView(np.array([0.0, 0, 2.0]), v, lens)).rgb.mean() for v in views]
+
+    (dark_roof, dark_floor), (bright_roof, bright_floor) = picture(0.0), picture(1.5)
+    assert bright_roof > 1.3 * dark_roof and bright_floor > 1.3 * dark_floor, (dark_roof, bright_roof)
 
 
 def test_bridges_over_streets_can_be_flown_under(made):
