@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from navisplit.sim.scene import Material, PlayerStart
 from navisplit.sim.worlds import species
-from navisplit.sim.worlds.description import Visual, World
+from navisplit.sim.worlds.description import Mesh, Visual, World
 from navisplit.sim.worlds.materials import coloured, srgb, textured
-from navisplit.sim.worlds.meshes import Rng
+from navisplit.sim.worlds.meshes import Rng, merge
 from navisplit.sim.worlds.parts import HORIZON_M, WorldParts, add_far_trees, instance, rising_horizon, stand
 from navisplit.sim.worlds.placement import Occupancy, scatter
 from navisplit.sim.worlds.registry import family, random_light
@@ -82,6 +82,8 @@ def _materials(rng: Rng, seed: int) -> dict[str, Material]:
     ground = rng.uniform(0.85, 1.15) * np.array([1.0, rng.uniform(0.92, 1.05), rng.uniform(0.9, 1.0)])
     made = [
         textured("forest_floor", "forest_floor", seed, tint=ground, tile_m=3.6, size=512),
+        textured("moss", "forest_floor", seed + 2, tint=ground * [0.7, 1.1, 0.55], tile_m=3.0),
+        textured("litter", "forest_floor", seed + 1, tint=ground * rng.uniform(1.1, 1.6), tile_m=2.6),
         textured("canopy", "leaves", seed, tint=leaf * 0.7, tile_m=9.0),
         textured("bark", "bark", seed, tint=rng.uniform(0.8, 1.2), tile_m=1.3),
         textured(
@@ -120,8 +122,23 @@ def _add_ground(parts: WorldParts, terrain: Terrain, half: float, rng: Rng, seed
     tufts = rng.uniform(-half, half, (round(2600 * undergrowth * (half / 80) ** 2), 2))
     tufts = tufts[noise(tufts[:, 0] / 5, tufts[:, 1] / 5, seed + 11) > 0.58]
     parts.meshes["grass"] = species.grass(np.column_stack([tufts, terrain.height(*tufts.T) - 0.02]), rng)
+    for name in ("moss", "litter"):
+        parts.meshes[name] = _blots(terrain, half, rng)
     names = {"ground_floor": "forest_floor", "ground_hills": "canopy", "grass": "blades"}
+    names.update(moss="moss", litter="litter")
     parts.add("ground", "ground", [Visual(n, instance(n), m) for n, m in names.items() if len(parts.meshes[n].faces)])
+
+
+def _blots(terrain: Terrain, half: float, rng: Rng) -> Mesh:
+    """Patches of other ground, 1 to 6 m in radius; none where the player starts."""
+    places = rng.uniform(-half + 5, half - 5, (round(34 * (half / 80) ** 2) + 1, 2))
+    sizes = np.exp(rng.uniform(np.log(1.2), np.log(6.0), len(places)))
+    away = np.hypot(*places.T) > 1.6 * sizes + 1.0
+    away[np.hypot(*places.T).argmax()] = True
+    return merge(
+        terrain.patch(x, y, size, rng, float(rng.uniform(0.03, 0.06)))
+        for (x, y), size in zip(places[away].tolist(), sizes[away].tolist(), strict=True)
+    )
 
 
 def _add_trees(
