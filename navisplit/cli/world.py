@@ -1,45 +1,96 @@
-"""``navisplit world``: generate a world and its routes."""
+"""``navisplit world`` and ``navisplit routes``: generate a world, and plan or rate routes through any world."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from navisplit.errors import UsageError
 
+if TYPE_CHECKING:
+    from navisplit.sim.worlds import World
+    from navisplit.sim.worlds.planning import RouteRules
+
+LengthOption = Annotated[
+    tuple[float, float], typer.Option("--length", help="Straight-line distance from start to goal, m: lowest highest.")
+]
+
 
 def register(app: typer.Typer) -> None:
-    """Add this module's command to the application."""
+    """Add this module's commands to the application."""
     app.command("world")(world)
+    app.command("routes")(routes)
 
 
 def world(
-    family: Annotated[str, typer.Argument(help="Family of worlds: forest, neighbourhood.")],
-    out: Annotated[Path, typer.Option("--out", help="World file to write (.sdf); meshes/ and routes go beside it.")],
+    family: Annotated[str, typer.Argument(help="Family of worlds; --list names them all.")] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="World file to write (.sdf); meshes/ and routes go beside it.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same world.")] = 0,
     routes: Annotated[int, typer.Option("--routes", min=0, help="Number of routes in NAME.routes.csv; 0: none.")] = 50,
+    length: LengthOption = (40.0, 80.0),
     density: Annotated[float | None, typer.Option("--density", help="Number of plants and things, times this.")] = None,
     option: Annotated[
-        list[str] | None, typer.Option("--option", help="Another option of the family: NAME=NUMBER.")
+        list[str] | None, typer.Option("--option", help="An option of the family, NAME=NUMBER; --list shows them.")
     ] = None,
+    show: Annotated[bool, typer.Option("--list", help="Print families, their options and defaults, and stop.")] = False,
 ) -> None:
     """Generate a world as SDF with GLB meshes, and routes through it."""
-    if out.suffix.lower() != ".sdf":
-        raise UsageError(f"--out: expected a file that ends in .sdf, got '{out}'.")
+    if show:
+        typer.echo(_catalogue())
+        return
+    if not family:
+        raise UsageError("Expected a family of worlds, got none; `navisplit world --list` names them.")
+    if out is None or out.suffix.lower() != ".sdf":
+        raise UsageError(f"--out: expected a file that ends in .sdf, got '{out or ''}'.")
     from navisplit.sim.worlds import generate
 
+    rules = _rules(length)
     options = _options(option or [])
     if density is not None:
         options["density"] = density
     described = dataclasses.replace(generate(family, seed, **options), name=out.stem)
-    triangles = _write(described, out, routes, seed)
+    triangles = _write(described, out, routes, seed, rules)
     typer.echo(f"{out}: {len(described.models)} objects, {triangles} triangles, {routes} routes")
 
 
-def _write(described: object, out: Path, routes: int, seed: int) -> int:
+def routes(
+    name: Annotated[str, typer.Argument(metavar="WORLD", help="A world that ships (forest, ...) or an SDF file.")],
+    count: Annotated[int, typer.Option("--count", min=1, help="Number of routes.")] = 50,
+    length: LengthOption = (40.0, 80.0),
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same routes.")] = 0,
+    rate: Annotated[
+        Path | None, typer.Option("--rate", help="Keep the routes of this file and add length and difficulty to them.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Routes file (.csv). [NAME.routes.csv beside the world]")
+    ] = None,
+) -> None:
+    """Plan routes through a world, or rate those that it has."""
+    import numpy as np
+
+    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.worlds import find_world, load_scene, plan_routes, read_routes, write_routes
+    from navisplit.sim.worlds.planning import rate_routes
+
+    path = find_world(name)
+    target = out or path.with_name(f"{path.stem}.routes.csv")
+    scene = load_scene(path)
+    query = SceneQuery(scene)
+    if rate is None:
+        made = plan_routes(scene, query, count, np.random.default_rng([seed, count]), _rules(length))
+    else:
+        made = rate_routes(scene, query, read_routes(rate))
+    write_routes(target, made)
+    hard = [r.rating.difficulty for r in made if r.rating is not None]
+    typer.echo(f"{target}: {len(made)} routes, difficulty {min(hard):.2f} to {max(hard):.2f}, mean {np.mean(hard):.2f}")
+
+
+def _write(described: World, out: Path, routes: int, seed: int, rules: RouteRules) -> int:
     """Write world and routes; returns the number of triangles."""
     import numpy as np
 
@@ -51,9 +102,32 @@ def _write(described: object, out: Path, routes: int, seed: int) -> int:
     if routes:
         from navisplit.sim.query import SceneQuery
 
-        planned = plan_routes(scene, SceneQuery(scene), routes, np.random.default_rng([seed, routes]))
+        planned = plan_routes(scene, SceneQuery(scene), routes, np.random.default_rng([seed, routes]), rules)
         write_routes(out.with_name(f"{out.stem}.routes.csv"), planned)
     return scene.triangle_count
+
+
+def _rules(length: tuple[float, float]) -> RouteRules:
+    """Rules for routes of these distances. Raises UsageError."""
+    from navisplit.sim.worlds.planning import RouteRules
+
+    low, high = length
+    if not 1.0 <= low < high <= 1000.0:
+        raise UsageError(f"--length: expected two rising distances from 1 to 1000 m, got {low:g} and {high:g}.")
+    return RouteRules(distance_m=(low, high), largest_half_m=max(RouteRules.largest_half_m, 0.6 * high))
+
+
+def _catalogue() -> str:
+    """Families, what they are, and their options with defaults."""
+    from navisplit.sim.worlds import families, family_options
+    from navisplit.sim.worlds.registry import test_families
+
+    lines = []
+    for name in sorted(families):
+        about = (families[name].__doc__ or "").strip().splitlines()[0].replace("``", "")
+        lines.append(f"{name}{' (for testing only)' if name in test_families else ''}: {about}")
+        lines.append("  " + ", ".join(f"{key}={value:g}" for key, value in family_options(name).items()))
+    return "\n".join(lines)
 
 
 def _options(texts: list[str]) -> dict[str, float]:

@@ -81,6 +81,7 @@ class Metrics:
     stale_commands: int
     refused_packets: int
     energy_j: float
+    difficulty: float | None = None  # of the route, where its file states it
 
 
 @dataclass(frozen=True)

@@ -80,11 +80,16 @@ def success_by(episodes: Sequence[Episode], bins: Sequence[tuple[str, Sequence[E
 
 
 def difficulty(episodes: Sequence[Episode]) -> list[go.Figure]:
-    """Success by how crowded and how long the way is, in thirds."""
+    """Success by how hard (where all routes say so) or how crowded the way is, and how long, in thirds."""
     crowded = _thirds(episodes, [e.metrics.crowding or 0.0 for e in episodes], "{:.0%} – {:.0%}")
     length = _thirds(episodes, [e.metrics.shortest_m for e in episodes], "{:.0f} – {:.0f} m")
+    rated = [e.metrics.difficulty for e in episodes if e.metrics.difficulty is not None]
+    if len(rated) == len(episodes):
+        hard = success_by(episodes, _thirds(episodes, rated, "{:.2f} – {:.2f}"), "Success by the route's difficulty")
+    else:
+        hard = success_by(episodes, crowded, "Success by crowding (share of the straight line with < 1 m around it)")
     return [
-        success_by(episodes, crowded, "Success by crowding (share of the straight line with < 1 m around it)"),
+        hard,
         success_by(episodes, length, "Success by the route's length"),
     ]
 

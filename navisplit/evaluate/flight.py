@@ -229,6 +229,8 @@ class Flight:
             energy=self.energy,
             head_s=self.config.timing.head_s,
         )
+        if self.route.rating is not None:
+            metrics = dataclasses.replace(metrics, difficulty=self.route.rating.difficulty)
         bad = outcome is not Outcome.SUCCESS or (metrics.clearance_min_m or 0.0) < 0.3
         return Episode(
             route_id=self.route.id,

@@ -27,6 +27,7 @@ class Atlas(NamedTuple):
     starts: Ints  # (materials, 11) first texel of each mip level
     shape: Ints  # (materials, 3) log2 of the size; 1 for foliage; 1 where large-scale variation applies (tiled)
     means: Floats  # (materials, 3) mean linear colour
+    glow: Floats  # (materials,) light sent out, times the colour
 
 
 def pack_atlas(materials: Sequence[Material], cached: bool = False) -> Atlas:
@@ -36,11 +37,14 @@ def pack_atlas(materials: Sequence[Material], cached: bool = False) -> Atlas:
     """
     albedos = [_checked(material) for material in materials]
     kinds = [(material.foliage, material.tile_m is not None) for material in materials]
+    glow = np.array([material.glow for material in materials], np.float32)
 
     def make() -> Arrays:
-        return _pack(albedos, kinds)._asdict()
+        return _pack(albedos, kinds, glow)._asdict()
 
-    return Atlas(**(recall("atlas", fingerprint(*albedos, kinds), make, _usable(len(albedos))) if cached else make()))
+    if not cached:
+        return Atlas(**make())
+    return Atlas(**recall("atlas", fingerprint(*albedos, kinds, glow), make, _usable(len(albedos))))
 
 
 def _usable(count: int) -> Callable[[Arrays], bool]:
@@ -52,6 +56,7 @@ def _usable(count: int) -> Callable[[Arrays], bool]:
             and shaped(a["starts"], np.int32, count, MAX_LEVELS)
             and shaped(a["shape"], np.int32, count, 3)
             and shaped(a["means"], np.float32, count, 3)
+            and shaped(a["glow"], np.float32, count)
             and within(a["shape"][:, 0], 0, MAX_LEVELS)
         ):
             return False
@@ -62,7 +67,7 @@ def _usable(count: int) -> Callable[[Arrays], bool]:
     return fits
 
 
-def _pack(albedos: list[Floats], kinds: list[tuple[bool, bool]]) -> Atlas:
+def _pack(albedos: list[Floats], kinds: list[tuple[bool, bool]], glow: Floats) -> Atlas:
     texels: list[Bytes] = []
     starts = np.zeros((len(albedos), MAX_LEVELS), np.int32)
     shape = np.zeros((len(albedos), 3), np.int32)
@@ -80,7 +85,7 @@ def _pack(albedos: list[Floats], kinds: list[tuple[bool, bool]]) -> Atlas:
             texels.append(packed)
             total += len(packed)
         starts[m, len(levels) :] = starts[m, len(levels) - 1]
-    return Atlas(np.concatenate(texels), starts, shape, means)
+    return Atlas(np.concatenate(texels), starts, shape, means, glow)
 
 
 def joined(atlas: Atlas, more: Atlas) -> Atlas:

@@ -36,7 +36,8 @@ SUN = 1056  # cosine to the sun, then share of the sunlight that is scattered to
 LEAF = 1088  # 1 for foliage
 SX, SY, SZ = 1120, 1152, 1184  # point for the shadow map
 HAZE_RED, HAZE_GREEN, HAZE_BLUE = 1216, 1248, 1280
-SIZE = 1312
+GLOW = 1312  # light that the surface sends out itself
+SIZE = 1344
 
 
 @outlined
@@ -196,9 +197,10 @@ def light_rays(lane: Floats, sunlight: Floats, above: Floats, below: Floats, fog
     for k in range(LANES):
         up = f32(0.5) + (f32(0.25) if lane[LEAF + k] > 0 else f32(0.5)) * lane[NZ + k]
         high, low, sun = lane[OPEN + k] * up, lane[OPEN + k] * (_ONE - up), lane[SUN + k]
-        red = lane[RED + k] * (sun_r * sun + sky_r * high + low_r * low)
-        green = lane[GREEN + k] * (sun_g * sun + sky_g * high + low_g * low)
-        blue = lane[BLUE + k] * (sun_b * sun + sky_b * high + low_b * low)
+        glow = lane[GLOW + k]
+        red = lane[RED + k] * (glow + sun_r * sun + sky_r * high + low_r * low)
+        green = lane[GREEN + k] * (glow + sun_g * sun + sky_g * high + low_g * low)
+        blue = lane[BLUE + k] * (glow + sun_b * sun + sky_b * high + low_b * low)
         clear = _clearness(lane[FAR_M + k] * fog)
         lane[RED + k] = lane[HAZE_RED + k] + (red - lane[HAZE_RED + k]) * clear
         lane[GREEN + k] = lane[HAZE_GREEN + k] + (green - lane[HAZE_GREEN + k]) * clear

@@ -80,6 +80,8 @@ class RayCaster:
         self._seed = zlib.crc32(scene.name.encode())
         self._atlas = pack_atlas((*scene.materials, *airframe.MATERIALS), scene.triangle_count >= WORTH_TRIANGLES)
         self._surface = build_surface(scene, self.query, ao)
+        glowing = self._atlas.glow[self._surface.kinds[:, 0]] > 0  # skylights let the sun through
+        self._opaque = np.full(len(glowing), True) if glowing.all() else ~glowing
         self._variation = bake_variation(self._seed)
         self._curve = srgb_curve()
         self._shadow: tuple[tuple[float, ...], ShadowMap] | None = None
@@ -95,7 +97,7 @@ class RayCaster:
         sky = bake_sky(light, ground_colour(self._surface, self.query, self._atlas), self._seed)
         sun = sun_vector(light)
         if self._shadow is None or self._shadow[0] != tuple(sun):  # clouds and fog move no shadow
-            shadow = bake_shadow(self.query.bvh.triangles, sun, self._shadow_resolution, cached)
+            shadow = bake_shadow(self.query.bvh.triangles[self._opaque], sun, self._shadow_resolution, cached)
             self._shadow = (tuple(sun), shadow)
         shadow = self._shadow[1]
         with self._lock:
@@ -159,7 +161,11 @@ class RayCaster:
             if self._thinned[0] != hidden:
                 rest = self.query.without(hidden).bvh
                 gone = self.query.bvh.triangles[(rest.triangles != self.query.bvh.triangles).any(1)]
-                shadow = without_triangles(self._world.shadow, rest.triangles, gone) if hidden else self._world.shadow
+                shadow = (
+                    without_triangles(self._world.shadow, rest.triangles[self._opaque], gone)
+                    if hidden
+                    else self._world.shadow
+                )
                 self._thinned = (hidden, self._world._replace(bvh=rest, shadow=shadow))
             return self._thinned[1]
 

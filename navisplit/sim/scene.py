@@ -25,6 +25,7 @@ class Material:
     albedo: NDArray[np.float32]  # (N, N, 3) linear RGB in [0, 1], N a power of two (1 for a plain colour)
     tile_m: float | None = 4.0  # triplanar tile size in metres; None: mapped by the mesh's uv
     foliage: bool = False  # lit softly from both sides
+    glow: float = 0.0  # light sent out by itself, times the albedo; a glowing surface lets the sun through (skylights)
 
 
 @dataclass(frozen=True)

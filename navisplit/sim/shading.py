@@ -115,6 +115,7 @@ def _lay_texture(world: World, lane: Floats, k: int, material: int, mode: int) -
         warm = _HALF * _variation(world.variation, y * f32(0.41) + z, x * f32(-0.41) + z) - _HALF
         red, green, blue = red * vary * (_ONE + warm), green * vary, blue * vary * (_ONE - warm)
     lane[at.RED + k], lane[at.GREEN + k], lane[at.BLUE + k] = red, green, blue
+    lane[at.GLOW + k] = world.atlas.glow[material]
     lane[at.GX + k], lane[at.GY + k], lane[at.GZ + k] = gx, gy, gz
 
 

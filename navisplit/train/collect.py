@@ -22,8 +22,8 @@ from navisplit.errors import UsageError
 from navisplit.sim.query import SceneQuery
 from navisplit.sim.renderer import CameraView, RayCaster
 from navisplit.sim.scene import SKY_DEPTH_M
-from navisplit.sim.worlds import build_scene, families, generate
-from navisplit.sim.worlds.registry import family_options, random_light
+from navisplit.sim.worlds import build_scene, generate
+from navisplit.sim.worlds.registry import check_trainable, family_light, training_families
 from navisplit.train.dataset import DATASET_FILE, WORLD_FILE
 from navisplit.train.poses import PoseSampler
 
@@ -59,10 +59,9 @@ def plan(frames: int, worlds: int, chosen: Sequence[str], seed: int) -> list[Wor
 
     Raises UsageError for unknown families and numbers that do not fit.
     """
-    for name in chosen:
-        family_options(name)
+    check_trainable(chosen)
     if not chosen or len(set(chosen)) != len(chosen):
-        raise UsageError(f"Name each family once, got {list(chosen)}; there are {sorted(families)}.")
+        raise UsageError(f"Name each family once, got {list(chosen)}; there are {', '.join(training_families())}.")
     if worlds < len(chosen) or frames < worlds or not 0 <= seed < 1000:
         raise UsageError(
             f"Expected at least one world a family, one frame a world and a seed in 0..999; got {worlds} worlds for "
@@ -118,7 +117,7 @@ def _render_world(folder: Path, world: WorldPlan, camera: CameraConfig) -> None:
     renderer = RayCaster(scene, query=query)
     for part, frames in enumerate(np.array_split(order, LIGHTS)):
         if part:
-            renderer.set_light(random_light(rng))
+            renderer.set_light(family_light(world.family, rng))
         for i in frames:
             frame = renderer.render(CameraView(positions[i], orientations[i], camera.intrinsics))
             rgb[i] = frame.rgb

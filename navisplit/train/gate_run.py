@@ -34,9 +34,11 @@ def train_gate(models: str, run: Path, data: GateData, settings: GateTraining, w
     """Collect decisions into ``run`` (worlds that are there are kept), fit, and write the gate beside its models."""
     from navisplit.nets.branch_set import load_branch_set
     from navisplit.nets.gate import save_gate
+    from navisplit.sim.worlds.registry import check_trainable
     from navisplit.vehicle.gate import SKIP
     from navisplit.vehicle.neural_gate import wire_bytes
 
+    check_trainable(data.families)
     branch_set = load_branch_set(models)
     folder = run / f"decisions-{branch_set.hash:08x}"
     folder.mkdir(parents=True, exist_ok=True)

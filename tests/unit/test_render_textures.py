@@ -34,7 +34,7 @@ def test_seeds_differ_and_repeat(kind):
 
 def test_every_wanted_kind_has_a_natural_size():
     assert set(WANTED) <= set(kinds())
-    assert all(0.5 <= natural_tile_m(k) <= 10 for k in kinds())
+    assert all(0.5 <= natural_tile_m(k) <= 20 for k in kinds())
 
 
 def test_unknown_texture_gets_a_hint():

@@ -17,6 +17,7 @@ from navisplit.errors import ConfigError, NaviSplitError, SimulatorError, UsageE
 from navisplit.sim.bench import Row
 from navisplit.sim.rpc.server import Server, listen
 from navisplit.sim.weather import Weather
+from navisplit.sim.worlds import read_routes
 
 
 @pytest.fixture
@@ -118,12 +119,37 @@ def test_a_port_out_of_range_is_wrong_usage(run):
         (("forrest", "--out", "f.sdf"), "Did you mean 'forest'"),
         (("forest", "--out", "f.sdf", "--density", "-1"), "'density' of 'forest': expected a number >= 0"),
         (("forest", "--out", "f.world"), "ends in .sdf"),
+        (("forest", "--out", "f.sdf", "--length", "80", "40"), "--length: expected two rising distances"),
+        ((), "`navisplit world --list` names them"),
     ],
 )
 def test_a_world_that_cannot_be_made_is_refused_before_anything_is_written(run, tmp_path, arguments, said):
     result = run("world", *arguments)
     assert isinstance(result.exception, UsageError) and said in str(result.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_families_and_their_options_are_listed(run):
+    lines = run("world", "--list").output.splitlines()
+    assert any(line.startswith("ruins (for testing only): ") for line in lines)
+    assert any("moving=8" in line for line in lines) and any("conifers=0.5" in line for line in lines)
+
+
+def test_routes_are_planned_through_any_world_and_rated_without_being_changed(run, tmp_path):
+    box = "<geometry><box><size>{}</size></box></geometry>"
+    link = "<model name='{}'><pose>0 0 {} 0 0 0</pose><link name='l'><visual name='v'>{}</visual></link></model>"
+    ground, wall = link.format("ground", -0.5, box.format("40 40 1")), link.format("wall", 2, box.format("1 12 4"))
+    (tmp_path / "yard.sdf").write_text(f"<sdf version='1.9'><world name='yard'>{ground}{wall}</world></sdf>")
+    planned = run("routes", "yard.sdf", "--count", "3", "--length", "12", "20", "--seed", "4")
+    assert planned.exit_code == 0 and "3 routes, difficulty 0." in planned.output
+    lines = (tmp_path / "yard.routes.csv").read_text().splitlines()
+    bare = [",".join(line.split(",")[:8]) for line in lines]
+    (tmp_path / "bare.csv").write_text("\n".join(bare) + "\n")
+    assert run("routes", "yard.sdf", "--rate", "bare.csv", "--out", "rated.csv").exit_code == 0
+    for one, two in zip(read_routes("yard.routes.csv"), read_routes("rated.csv"), strict=True):
+        assert one.start.tolist() == two.start.tolist() and (one.min_z, one.max_z) == (two.min_z, two.max_z)
+        assert two.length_m == pytest.approx(one.length_m, rel=0.03)  # another grid, another shortest way
+        assert two.rating.difficulty == pytest.approx(one.rating.difficulty, abs=0.15)
 
 
 def test_figures_are_printed_for_people_and_for_programs(run, monkeypatch):

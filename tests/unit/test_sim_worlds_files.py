@@ -244,6 +244,12 @@ def test_planned_routes_keep_the_rules_and_are_the_same_for_the_same_seed():
     )  # fmt: skip
 
     class Wall:
+        def inside(self, point):
+            return False
+
+        def cast(self, origins, directions, max_range):
+            return np.full(len(directions), max_range), None, None
+
         def nearest(self, points, max_distance):
             gap = np.maximum(np.abs(np.asarray(points, float)[:, :2]) - (0.5, 1.0), 0.0)
             return np.minimum(np.linalg.norm(gap, axis=1), max_distance), None, None, None

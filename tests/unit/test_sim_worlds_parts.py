@@ -19,7 +19,7 @@ from navisplit.sim.worlds.placement import Occupancy, scatter
 from navisplit.sim.worlds.primitives import primitive_mesh
 from navisplit.sim.worlds.terrain import Terrain, grid_lines, hills, noise
 
-KINDS = ("ground", "tree", "bush", "rock", "log", "house", "fence", "hedge", "car", "pole", "other")
+KINDS = ("ground", "tree", "bush", "rock", "log", "house", "fence", "hedge", "car", "pole", "person", "other")
 
 
 def volume(mesh):

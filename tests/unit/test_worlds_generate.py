@@ -9,7 +9,7 @@ from navisplit.sim.worlds import build_scene, families, generate, load_scene, wo
 from navisplit.sim.worlds.build import top_surface
 from navisplit.sim.worlds.description import GROUND_ID
 
-SHIPPED = ("forest", "forest_2", "neighbourhood", "neighbourhood_2")
+SHIPPED = ("forest", "forest_2", "neighbourhood", "neighbourhood_2", "ruins", "urban", "warehouse")
 
 
 @pytest.fixture(scope="module", params=sorted(families))
@@ -28,7 +28,7 @@ def test_the_same_seed_makes_the_same_world_to_the_bit():
 
 
 def test_a_world_is_finite_and_of_the_promised_size(scene):
-    assert 40_000 < scene.triangle_count < 140_000
+    assert 40_000 < scene.triangle_count < 260_000
     for item in scene.objects:
         assert np.isfinite(item.vertices).all()
         lengths = np.linalg.norm(item.normals[np.unique(item.faces)], axis=1)
@@ -57,7 +57,7 @@ def test_the_player_start_is_on_the_ground_with_room_around_it(scene):
 
 def test_nothing_floats(scene):
     ground = tuple(o for o in scene.objects if o.segmentation_id == GROUND_ID)
-    standing = ("tree", "house", "rock", "bush", "lamp", "pole", "shed", "car")
+    standing = ("tree", "house", "rock", "bush", "lamp_", "pole", "shed", "car", "rack", "stack", "machine", "column")
     items = [o for o in scene.objects if o.name.startswith(standing)][::9]
     assert len(items) > 20
     for item in items:
@@ -98,7 +98,11 @@ def test_unknown_families_and_options_are_refused_with_a_hint():
 def test_the_shipped_worlds_are_all_there_and_small():
     assert set(SHIPPED) <= set(world_names())
     folder = resource("worlds", "forest.sdf").parent
-    assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) < 12e6
+    for name in SHIPPED:
+        files = [folder / f"{name}.sdf", folder / f"{name}.routes.csv", *folder.glob(f"meshes/{name}[._]*")]
+        if name in {"forest", "neighbourhood"}:
+            files = [f for f in files if "_2" not in f.name]
+        assert sum(f.stat().st_size for f in files) < 3.1e6, name
 
 
 def test_a_shipped_world_loads():

@@ -16,11 +16,13 @@ from navisplit.sim.worlds import (
     select_routes,
     write_routes,
 )
+from navisplit.sim.worlds.difficulty import Difficulty, rate
 from navisplit.sim.worlds.grid_search import FreeSpace, path_length
 
 HEADER = "id,start_x,start_y,start_z,start_yaw,goal_x,goal_y,goal_z,length_m,min_z,max_z"
+RATING = ",free_m,clearance_mean_m,clearance_min_m,difficulty"
 ROW = "0,0,0,2,0,10,0,2,10,0.5,6"
-SHIPPED = ("forest", "forest_2", "neighbourhood", "neighbourhood_2")
+SHIPPED = ("forest", "forest_2", "neighbourhood", "neighbourhood_2", "ruins", "urban", "warehouse")
 
 
 class Wall:
@@ -49,7 +51,7 @@ def test_routes_survive_a_file(tmp_path):
         Route(9, np.zeros(3), -3.0, np.ones(3)),
     ]
     write_routes(tmp_path / "r.csv", routes)
-    assert (tmp_path / "r.csv").read_text().splitlines()[0] == HEADER
+    assert (tmp_path / "r.csv").read_text().splitlines()[0] == HEADER + RATING
     for a, b in zip(routes, read_routes(tmp_path / "r.csv"), strict=True):
         assert (a.id, a.start_yaw, a.length_m, a.min_z, a.max_z) == (b.id, b.start_yaw, b.length_m, b.min_z, b.max_z)
         np.testing.assert_array_equal(np.r_[a.start, a.goal], np.r_[b.start, b.goal])
@@ -138,7 +140,8 @@ def test_shipped_routes_keep_their_promises(world):
     routes = read_routes(routes_for(world))
     assert [r.id for r in routes] == list(range(50))
     for route in routes:
-        assert 40 <= route.distance_m <= 80
+        assert 40 <= route.distance_m <= 100
+        assert route.rating is not None and 0 <= route.rating.difficulty <= 1
         assert route.length_m >= route.distance_m - 1e-3
         assert route.min_z + 0.5 < min(route.start[2], route.goal[2])
         assert max(route.start[2], route.goal[2]) + 0.5 < route.max_z
@@ -178,11 +181,50 @@ def test_the_command_writes_a_world_that_loads_with_its_routes(tmp_path):
 def test_a_route_that_ends_deep_inside_a_solid_or_under_the_ground_is_refused():
     world = generate("neighbourhood", 3)
     query = SceneQuery(build_scene(world))
-    house = next(o for o in query.scene.objects if o.name.startswith("house"))
-    middle = (house.vertices.min(0) + house.vertices.max(0)) / 2
-    depth = float(query.nearest(middle[None], 20.0)[0][0])
+    houses = [o.vertices for o in query.scene.objects if o.name.startswith("house")]
+    middles = np.array([(v.min(0) + v.max(0)) / 2 for v in houses])
+    depths = query.nearest(middles, 20.0)[0]
+    middle, depth = middles[depths.argmax()], float(depths.max())
     free = np.array([*query.scene.player_start.position[:2], query.scene.player_start.position[2] + 3.0])
     for goal in (middle, free - [0.0, 0.0, 8.0]):
         with pytest.raises(RouteError, match="goal is"):
             check_route(Route(0, free, 0.0, np.asarray(goal, float)), query)
     assert depth > 0.3 and not query.inside(free)
+
+
+# Difficulty ---------------------------------------------------------------------------------------------------------
+class Corridor:
+    """Two walls at y = -w and y = w; a query in formulas."""
+
+    def __init__(self, half_width):
+        self.half = half_width
+
+    def nearest(self, points, max_distance):
+        return np.minimum(self.half - np.abs(points[:, 1]), max_distance), None, None, None
+
+    def cast(self, origins, directions, max_range):
+        ahead = np.maximum(np.abs(directions[:, 1]), 1e-9)
+        gap = self.half - origins[:, 1] * np.sign(directions[:, 1])
+        return np.minimum(gap / ahead, max_range), None, None
+
+
+def test_difficulty_follows_its_formula():
+    straight = np.array([[0.0, 0.0, 2.0], [40.0, 0.0, 2.0]])
+    narrow, wide = rate(Corridor(1.0), straight), rate(Corridor(20.0), straight)
+    assert narrow.clearance_mean_m == narrow.clearance_min_m == pytest.approx(1.0)
+    assert wide.clearance_mean_m == pytest.approx(5.0)  # counted up to 5 m
+    assert wide.difficulty == pytest.approx(0.4 * (1 - (wide.free_m - 4) / 24), abs=1e-6)
+    tight, closed = 1 - 0.7 / 2.5, 1 - max(narrow.free_m - 4, 0) / 24
+    assert narrow.difficulty == pytest.approx(0.4 * tight + 0.4 * closed, abs=1e-6)
+    bent = rate(Corridor(20.0), np.array([[0.0, 0.0, 2.0], [20.0, 10.0, 2.0], [40.0, 0.0, 2.0]]))
+    assert bent.difficulty > wide.difficulty + 0.1 and 0 <= bent.difficulty <= 1
+
+
+def test_a_difficulty_out_of_range_is_refused_and_a_part_of_a_rating_is_none(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text(HEADER + RATING + "\n0,0,0,1,0,9,0,1,9,0,6,20,2,1,1.5\n")
+    with pytest.raises(RouteError, match="difficulty: expected 0..1, found 1.5"):
+        read_routes(path)
+    path.write_text(HEADER + RATING + "\n0,0,0,1,0,9,0,1,9,0,6,20,2,1,0.5\n1,0,0,1,0,9,0,1,9,0,6,20,,1,0.5\n")
+    rated, unrated = read_routes(path)
+    assert rated.rating == Difficulty(20.0, 2.0, 1.0, 0.5) and unrated.rating is None

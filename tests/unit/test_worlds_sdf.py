@@ -174,7 +174,7 @@ def test_start_frame_may_be_relative_to_a_model(tmp_path):
     [
         ('<road name="r"/>', "road"),
         ('<include><uri>https://fuel.example/tree</uri></include>', "include"),
-        (LINK.format("<heightmap/>"), "hill.*heightmap"),
+        (LINK.format("<image/>"), "hill.*image"),
         ('<model name="m"><joint name="j"/></model>', "joint"),
         ('<light name="lamp" type="point"/>', "lamp"),
     ],

@@ -5,6 +5,9 @@
 
 from navisplit.sim.worlds import forest as _forest  # noqa: F401  (registers its family)
 from navisplit.sim.worlds import neighbourhood as _neighbourhood  # noqa: F401
+from navisplit.sim.worlds import ruins as _ruins  # noqa: F401
+from navisplit.sim.worlds import urban as _urban  # noqa: F401
+from navisplit.sim.worlds import warehouse as _warehouse  # noqa: F401
 from navisplit.sim.worlds.build import build_scene
 from navisplit.sim.worlds.description import Model, Visual, World
 from navisplit.sim.worlds.library import find_world, load_scene, player_start, world_names

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from navisplit.frames import quaternion_from_euler, quaternion_multiply, rotation_matrix
 from navisplit.sim.scene import Light, Material, PlayerStart
+from navisplit.sim.trajectory import Trajectory
 
 Triple: TypeAlias = tuple[float, float, float]
 Array: TypeAlias = NDArray[np.float64]
@@ -87,6 +88,29 @@ class Sphere:
 
 
 @dataclass(frozen=True)
+class Capsule:
+    """Centred cylinder along z with half a sphere on each end; ``length`` is the cylinder's."""
+
+    radius: float = 0.5
+    length: float = 1.0
+
+
+@dataclass(frozen=True)
+class Cone:
+    """Centred cone along z, its tip up."""
+
+    radius: float = 0.5
+    length: float = 1.0
+
+
+@dataclass(frozen=True)
+class Ellipsoid:
+    """Centred ellipsoid."""
+
+    radii: Triple = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
 class Plane:
     """Rectangle, seen from the side of its normal."""
 
@@ -102,7 +126,9 @@ class MeshInstance:
     scale: Triple = (1.0, 1.0, 1.0)
 
 
-Geometry: TypeAlias = Box | Cylinder | Sphere | Plane | MeshInstance
+Shape: TypeAlias = Box | Capsule | Cone | Cylinder | Ellipsoid | Plane | Sphere
+Geometry: TypeAlias = Shape | MeshInstance
+NO_TINT: Triple = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -113,6 +139,7 @@ class Visual:
     geometry: Geometry
     material: str  # key of World.materials
     pose: Pose = Pose()
+    tint: Triple = NO_TINT  # multiplies the material's linear colour: no two houses of one brick look the same
 
 
 @dataclass(frozen=True)
@@ -126,6 +153,16 @@ class Model:
 
 
 @dataclass(frozen=True)
+class MovingModel:
+    """One named thing that moves along a trajectory: SDF's ``<actor>``."""
+
+    name: str
+    visuals: tuple[Visual, ...]  # in the actor's frame: x forward, z up, origin on the ground
+    trajectory: Trajectory
+    segmentation_id: int = 2
+
+
+@dataclass(frozen=True)
 class World:
     """All that a world file says."""
 
@@ -135,6 +172,7 @@ class World:
     materials: dict[str, Material] = field(default_factory=dict)
     light: Light = field(default_factory=Light)
     player_start: PlayerStart | None = None  # None: on the top surface at the map's origin
+    actors: tuple[MovingModel, ...] = ()
 
 
 GROUND_ID = 1
@@ -151,7 +189,8 @@ _CLASS_IDS = {
     "hedge": (210, 219),
     "car": (220, 234),
     "pole": (235, 249),
-    "other": (250, 255),
+    "person": (250, 251),
+    "other": (252, 255),
 }
 
 
@@ -166,7 +205,7 @@ def named_id(name: str) -> int:
     return 2 + zlib.crc32(name.encode()) % 254
 
 
-def plain_material(name: str, linear_rgb: ArrayLike, foliage: bool = False) -> Material:
+def plain_material(name: str, linear_rgb: ArrayLike, foliage: bool = False, glow: float = 0.0) -> Material:
     """A material of one colour (linear RGB in [0, 1])."""
     colour = np.clip(np.asarray(linear_rgb, np.float32), 0.0, 1.0).reshape(1, 1, 3)
-    return Material(name, colour, foliage=foliage)
+    return Material(name, colour, foliage=foliage, glow=glow)

@@ -7,19 +7,23 @@ from numpy.typing import NDArray
 
 from navisplit.sim.scene import Material, PlayerStart
 from navisplit.sim.worlds import species
-from navisplit.sim.worlds.description import Visual, World
+from navisplit.sim.worlds.description import Mesh, Visual, World
 from navisplit.sim.worlds.materials import coloured, srgb, textured
-from navisplit.sim.worlds.meshes import Rng
+from navisplit.sim.worlds.meshes import Rng, merge
 from navisplit.sim.worlds.parts import HORIZON_M, WorldParts, add_far_trees, instance, rising_horizon, stand
 from navisplit.sim.worlds.placement import Occupancy, scatter
 from navisplit.sim.worlds.registry import family, random_light
 from navisplit.sim.worlds.terrain import Terrain, grid_lines, hills, noise
+from navisplit.sim.worlds.tints import tone
 
 CLEARING_M = 4.0
 """Free radius around the player start."""
 
 MIN_TRUNK_SPACING_M = 2.2
 """Between trunk axes: a drone of radius 0.3 m passes with 0.7 m to spare on each side of two thick trunks."""
+
+TINTS = 5
+"""Shades of bark and of leaves in one forest."""
 
 _CROWNS_OF = {
     "broadleaf": ("leaves", "leaves_b"),
@@ -42,10 +46,14 @@ def forest(
     *,
     density: float = 1.0,
     undergrowth: float = 1.0,
+    conifers: float = 0.5,
     relief_m: float = 4.0,
     size_m: float = 160.0,
 ) -> World:
-    """A wood of about 340 trees on 160 x 160 m; ``density`` and ``undergrowth`` multiply the numbers of plants."""
+    """A wood of about 340 trees on 160 x 160 m; ``density`` and ``undergrowth`` multiply the numbers of plants.
+
+    ``conifers``: 0 none .. 1 nothing else.
+    """
     rng = np.random.default_rng([seed, 0xF0])
     half = size_m / 2
     area = (size_m / 160.0) ** 2
@@ -54,7 +62,7 @@ def forest(
     _add_ground(parts, terrain, half, rng, seed, undergrowth)
     taken = Occupancy()
     taken.add(0.0, 0.0, CLEARING_M)
-    _add_trees(parts, terrain, taken, half, round(340 * density * area), rng, seed)
+    _add_trees(parts, terrain, taken, half, round(340 * density * area), conifers, rng, seed)
     _add_undergrowth(parts, terrain, taken, half, undergrowth * area, rng)
     add_far_trees(parts, terrain, half, 130, "conifer_bark", "needles", rng)
     return World(
@@ -74,6 +82,8 @@ def _materials(rng: Rng, seed: int) -> dict[str, Material]:
     ground = rng.uniform(0.85, 1.15) * np.array([1.0, rng.uniform(0.92, 1.05), rng.uniform(0.9, 1.0)])
     made = [
         textured("forest_floor", "forest_floor", seed, tint=ground, tile_m=3.6, size=512),
+        textured("moss", "forest_floor", seed + 2, tint=ground * [0.7, 1.1, 0.55], tile_m=3.0),
+        textured("litter", "forest_floor", seed + 1, tint=ground * rng.uniform(1.1, 1.6), tile_m=2.6),
         textured("canopy", "leaves", seed, tint=leaf * 0.7, tile_m=9.0),
         textured("bark", "bark", seed, tint=rng.uniform(0.8, 1.2), tile_m=1.3),
         textured(
@@ -112,15 +122,31 @@ def _add_ground(parts: WorldParts, terrain: Terrain, half: float, rng: Rng, seed
     tufts = rng.uniform(-half, half, (round(2600 * undergrowth * (half / 80) ** 2), 2))
     tufts = tufts[noise(tufts[:, 0] / 5, tufts[:, 1] / 5, seed + 11) > 0.58]
     parts.meshes["grass"] = species.grass(np.column_stack([tufts, terrain.height(*tufts.T) - 0.02]), rng)
+    for name in ("moss", "litter"):
+        parts.meshes[name] = _blots(terrain, half, rng)
     names = {"ground_floor": "forest_floor", "ground_hills": "canopy", "grass": "blades"}
+    names.update(moss="moss", litter="litter")
     parts.add("ground", "ground", [Visual(n, instance(n), m) for n, m in names.items() if len(parts.meshes[n].faces)])
 
 
+def _blots(terrain: Terrain, half: float, rng: Rng) -> Mesh:
+    """Patches of other ground, 1 to 6 m in radius; none where the player starts."""
+    places = rng.uniform(-half + 5, half - 5, (round(34 * (half / 80) ** 2) + 1, 2))
+    sizes = np.exp(rng.uniform(np.log(1.2), np.log(6.0), len(places)))
+    away = np.hypot(*places.T) > 1.6 * sizes + 1.0
+    away[np.hypot(*places.T).argmax()] = True
+    return merge(
+        terrain.patch(x, y, size, rng, float(rng.uniform(0.03, 0.06)))
+        for (x, y), size in zip(places[away].tolist(), sizes[away].tolist(), strict=True)
+    )
+
+
 def _add_trees(
-    parts: WorldParts, terrain: Terrain, taken: Occupancy, half: float, count: int, rng: Rng, seed: int
+    parts: WorldParts, terrain: Terrain, taken: Occupancy, half: float, count: int, conifers: float, rng: Rng, seed: int
 ) -> None:
     """Trees in thick and thin regions; which species prevails changes over tens of metres."""
     radii = _make_tree_meshes(parts, rng)
+    tints = [tone(rng, (0.95, 0.95, 0.95), 0.16) for _ in range(TINTS)]
 
     def spacing(x: float, y: float) -> float:
         openness = float(noise(x / 26, y / 26, seed + 21))
@@ -137,16 +163,19 @@ def _add_trees(
             kind = "dead"
         elif roll < 0.19:
             kind = "sapling"
-        elif wet + rng.normal(0, 0.15) > 0.53:
+        elif wet + rng.normal(0, 0.15) > 1.53 - 2.0 * conifers:
             kind = "conifer"
         else:
             kind = "birch" if rng.uniform() < 0.28 else "broadleaf"
         variant = f"{kind}_{rng.integers(3)}"
         scale = float(np.clip(rng.normal(1.0, 0.16), 0.72, 1.06 * 0.35 / radii[variant]))
-        visuals = [Visual("wood", instance(f"{variant}_wood", scale), _WOOD_OF[kind])]
+        bark, leaf = (tints[int(rng.integers(TINTS))] for _ in range(2))
+        visuals = [Visual("wood", instance(f"{variant}_wood", scale), _WOOD_OF[kind], tint=bark)]
         if f"{variant}_crown" in parts.meshes:
-            visuals.append(Visual("crown", instance(f"{variant}_crown", scale), str(rng.choice(_CROWNS_OF[kind]))))
-        parts.add("tree", f"tree_{kind}", visuals, stand(terrain, x, y, rng, tilt=0.03))
+            crown = str(rng.choice(_CROWNS_OF[kind]))
+            visuals.append(Visual("crown", instance(f"{variant}_crown", scale), crown, tint=leaf))
+        tilt = 0.28 if kind == "dead" and rng.uniform() < 0.4 else 0.03  # some dead ones lean
+        parts.add("tree", f"tree_{kind}", visuals, stand(terrain, x, y, rng, tilt=tilt))
 
 
 def _make_tree_meshes(parts: WorldParts, rng: Rng) -> dict[str, float]:
@@ -166,8 +195,15 @@ def _add_undergrowth(
     parts: WorldParts, terrain: Terrain, taken: Occupancy, half: float, amount: float, rng: Rng
 ) -> None:
     """Bushes, ferns, boulders and fallen logs between the trunks."""
-    makers = {"bush": species.bush, "fern": species.fern, "rock": species.rock, "log": species.fallen_log}
+    makers = {
+        "bush": species.bush,
+        "fern": species.fern,
+        "rock": species.rock,
+        "log": species.fallen_log,
+        "stump": species.stump,
+    }
     plan = {
+        "stump": (18, 0.5, "bark"),
         "log": (14, 1.6, "dead_wood"),
         "rock": (34, 0.6, "stone"),
         "bush": (110, 0.7, "leaves"),
@@ -177,6 +213,7 @@ def _add_undergrowth(
         for k in range(3):
             parts.meshes[f"{kind}_{k}"] = makers[kind](rng)
         for x, y in scatter(rng, round(count * amount), half - 1.0, radius, taken).tolist():
-            visual = Visual(kind, instance(f"{kind}_{rng.integers(3)}", float(rng.uniform(0.75, 1.3))), material)
+            size = float(rng.uniform(0.6, 1.5) if kind == "rock" else rng.uniform(0.75, 1.3))
+            visual = Visual(kind, instance(f"{kind}_{rng.integers(3)}", size), material)
             pose = stand(terrain, x, y, rng, tilt=0.08, sink=0.05)
-            parts.add("bush" if kind == "fern" else kind, kind, [visual], pose)
+            parts.add({"fern": "bush", "stump": "log"}.get(kind, kind), kind, [visual], pose)

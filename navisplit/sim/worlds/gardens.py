@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from navisplit.sim.worlds import houses, street
-from navisplit.sim.worlds.description import Mesh, Pose, Visual
+from navisplit.sim.worlds.description import NO_TINT, Mesh, Pose, Triple, Visual
 from navisplit.sim.worlds.meshes import Rng
 from navisplit.sim.worlds.parts import WorldParts, instance, stand
 from navisplit.sim.worlds.placement import Occupancy
-from navisplit.sim.worlds.suburb_materials import CAR_PAINTS, ROOFS, WALLS
+from navisplit.sim.worlds.suburb_materials import ROOFS, WALLS
 from navisplit.sim.worlds.terrain import Terrain
+from navisplit.sim.worlds.tints import WHITE, car_paint, random_colour, tone
 
 STREET_HALF_M = 3.5
 SIDEWALK_M = 1.7
@@ -22,6 +23,8 @@ EDGE_M = STREET_HALF_M + SIDEWALK_M
 HOUSE_DESIGNS = 8
 _FENCES = {"board": "fence_wood", "picket": "fence_white", "hedge": "hedge"}
 _TREES = {"broadleaf": ("bark", "leaves"), "birch": ("birch_bark", "birch_leaves"), "conifer": ("bark", "needles")}
+
+_SHADES: tuple[Triple, ...] = ((0.95, 0.95, 0.95), (0.8, 0.85, 0.8), (1.1, 1.0, 0.75), (0.7, 0.8, 0.65))  # of crowns
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,12 @@ def _build(garden: Garden, footprints: list[tuple[float, float]], rng: Rng) -> l
     if rng.uniform() < 0.5:
         x, y = lot.at(drive_u, v - rng.uniform(0.0, 3.5))
         add_car(garden.parts, garden.terrain, x, y, lot.yaw + np.pi / 2 * rng.choice([-1, 1]), rng)
-    looks = {"wood": "timber", "metal": CAR_PAINTS[int(rng.integers(len(CAR_PAINTS)))]}
-    visuals = [Visual(n, instance(f"mailbox_0_{n}"), m) for n, m in looks.items()]
+    visuals = [
+        Visual("wood", instance("mailbox_0_wood"), "timber"),
+        Visual("metal", instance("mailbox_0_metal"), "paint", tint=random_colour(rng)),
+    ]
     garden.parts.add("pole", "mailbox", visuals, garden.pose(drive_u + side * 1.7, 0.4, np.pi / 2))
+    _clutter(garden, u, v + depth / 2, rng)
     shed_u, shed_v = -side * (lot.width / 2 - 2.4), lot.depth - 2.2
     if rng.uniform() < 0.45 and garden.take(shed_u, shed_v, 1.6):
         k, wall = rng.integers(2), "timber" if rng.uniform() < 0.6 else "siding"
@@ -121,6 +127,18 @@ def _build(garden: Garden, footprints: list[tuple[float, float]], rng: Rng) -> l
             "house", "shed", visuals, garden.pose(shed_u, shed_v, rng.choice([0.0, np.pi / 2, -np.pi / 2]))
         )
     return paving
+
+
+def _clutter(garden: Garden, u: float, back: float, rng: Rng) -> None:
+    """What lies about behind a house: a table, a trampoline, a slide, bins."""
+    for kind in rng.choice(street.CLUTTER, 2, replace=False).tolist():
+        x, y = u + float(rng.uniform(-4, 4)), back + float(rng.uniform(1.8, 5.0))
+        if y < garden.lot.depth - 2.0 and garden.take(x, y, 1.4):
+            visuals = [
+                Visual(part, instance(f"{kind}_0_{part}"), "paint", tint=random_colour(rng))
+                for part in ("frame", "cover")
+            ]
+            garden.parts.add("other", kind, visuals, garden.pose(x, y, float(rng.uniform(0, 6.28))))
 
 
 def _enclose(garden: Garden, rng: Rng) -> None:
@@ -178,9 +196,10 @@ def _plant(garden: Garden, trees: int, bushes: int, rng: Rng) -> None:
             species = str(rng.choice(list(_TREES), p=[0.55, 0.25, 0.2]))
             variant, scale = f"{species}_{rng.integers(2)}", float(rng.uniform(0.65, 1.05))
             wood, crown = _TREES[species]
+            leaf = _SHADES[int(rng.integers(len(_SHADES)))]
             visuals = [
                 Visual("wood", instance(f"{variant}_wood", scale), wood),
-                Visual("crown", instance(f"{variant}_crown", scale), crown),
+                Visual("crown", instance(f"{variant}_crown", scale), crown, tint=leaf),
             ]
             garden.parts.add("tree", f"tree_{species}", visuals, stand(garden.terrain, x, y, rng, tilt=0.02))
 
@@ -190,15 +209,25 @@ def add_car(parts: WorldParts, terrain: Terrain, x: float, y: float, yaw: float,
     nose, tail = (float(terrain.height(x + d * np.cos(yaw), y + d * np.sin(yaw))) for d in (1.5, -1.5))
     pitch = -float(np.arctan2(nose - tail, 3.0))
     pose = Pose.from_euler((round(x, 3), round(y, 3), round((nose + tail) / 2, 3)), 0.0, pitch, yaw)
-    k, paint = rng.integers(4), CAR_PAINTS[int(rng.integers(len(CAR_PAINTS)))]
-    looks = {"paint": paint, "glass": "glass", "dark": "rubber"}
-    parts.add("car", "car", [Visual(n, instance(f"car_{k}_{n}"), m) for n, m in looks.items()], pose)
+    k = rng.integers(4)
+    tints = {"paint": car_paint(rng), "glass": tone(rng, (0.035, 0.05, 0.07), 0.3), "dark": (0.016, 0.016, 0.017)}
+    visuals = [Visual(n, instance(f"car_{k}_{n}"), "paint", tint=t) for n, t in tints.items()]
+    parts.add("car", "car", visuals, pose)
 
 
 def add_house(parts: WorldParts, design: int, pose: Pose, rng: Rng) -> None:
     """A house of a design in walls, roof and door of its own."""
     wall, roof = WALLS[int(rng.integers(len(WALLS)))], ROOFS[int(rng.integers(len(ROOFS)))]
-    door = CAR_PAINTS[int(rng.integers(len(CAR_PAINTS)))]
-    looks = {"walls": wall, "roof": roof, "trim": "trim", "glass": "glass", "door": door, "chimney": "brick"}
-    visuals = [Visual(part, instance(f"house_{design}_{part}"), looks[part]) for part in houses.HOUSE_PARTS]
+    looks = {
+        "walls": (wall, tone(rng, WHITE, 0.12)),
+        "roof": (roof, tone(rng, WHITE, 0.18)),
+        "trim": ("trim", tone(rng, WHITE, 0.15)),
+        "glass": (f"window_{rng.integers(2)}", tone(rng, WHITE, 0.2)),
+        "door": ("paint", random_colour(rng, 0.02, 0.5)),
+        "chimney": ("brick", NO_TINT),
+    }
+    visuals = [
+        Visual(part, instance(f"house_{design}_{part}"), looks[part][0], tint=looks[part][1])
+        for part in houses.HOUSE_PARTS
+    ]
     parts.add("house", "house", visuals, pose)

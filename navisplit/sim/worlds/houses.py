@@ -32,9 +32,9 @@ def house(rng: Rng) -> tuple[Parts, tuple[float, float]]:
     for frame, pane in _windows(rng, width, depth, storeys, door_at):
         trim.append(frame)
         glass.append(pane)
-    door = [boxes([[door_at, -depth / 2 - 0.03, 0.3 + 1.03]], [0.95, 0.08, 2.06])]
-    trim.append(boxes([[door_at, -depth / 2, 0.3 + 1.08]], [1.2, 0.08, 2.2]))
-    trim.append(boxes([[door_at, -depth / 2 - 0.6, 0.05]], [1.6, 1.2, 0.5]))  # the step
+    door = [boxes([[door_at, -depth / 2 - 0.05, 0.3 + 1.03]], [0.95, 0.08, 2.06])]
+    trim.append(boxes([[door_at, -depth / 2 - 0.03, 0.3 + 1.08]], [1.2, 0.05, 2.2]))
+    trim.append(boxes([[door_at, -depth / 2 - 0.61, 0.05]], [1.6, 1.2, 0.5]))  # the step
     if rng.uniform() < 0.6:
         trim.append(_porch_posts(door_at, depth))
         roof.append(boxes([[door_at, -depth / 2 - 0.85, 2.75]], [2.9, 1.8, 0.16]))
@@ -108,7 +108,9 @@ def _windows(rng: Rng, width: float, depth: float, storeys: int, door_at: float)
             for place in np.array([-0.3, 0.3] if span < 9.0 else [-0.34, 0.0, 0.34]) * span:
                 if side == 0 and storey == 0 and abs(place - door_at) < 1.5:
                     continue  # the door is there
-                frame = boxes([[place, -out / 2, z]], [size[0] + 0.2, 0.1, size[1] + 0.2])
+                frame = boxes(
+                    [[place, -out / 2 - 0.03, z]], [size[0] + 0.2, 0.05, size[1] + 0.2]
+                )  # nothing juts inside
                 pane = _pane(place, -out / 2 - 0.06, z, size)
                 found.append((moved(frame, (0, 0, 0), side * np.pi / 2), moved(pane, (0, 0, 0), side * np.pi / 2)))
     return found

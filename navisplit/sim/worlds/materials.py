@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from navisplit.sim import textures_built as _built  # noqa: F401  (registers its kinds)
 from navisplit.sim.scene import Material
 from navisplit.sim.textures import texture
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,10 @@ from navisplit.sim.worlds.placement import Occupancy
 from navisplit.sim.worlds.registry import family, random_light
 from navisplit.sim.worlds.suburb_materials import suburb_materials
 from navisplit.sim.worlds.terrain import Terrain, grid_lines, hills
+from navisplit.sim.worlds.traffic import Block, add_traffic
+
+_CAR_LANE_M = EDGE_M - 0.45  # from a garden's edge: between the parked cars and the middle of the street
+_FOOTPATH_M = 0.75
 
 
 @family("neighbourhood")
@@ -23,9 +29,13 @@ def neighbourhood(
     *,
     density: float = 1.0,
     relief_m: float = 2.5,
+    moving: float = 6.0,
     size_m: float = 160.0,
 ) -> World:
-    """About 45 houses on 160 x 160 m; ``density`` multiplies the numbers of plants, cars and street furniture."""
+    """About 45 houses on 160 x 160 m; ``density`` multiplies plants, cars and street furniture.
+
+    ``moving`` is the number of cars and people on the move.
+    """
     rng = np.random.default_rng([seed, 0x4B])
     half = size_m / 2
     parts = WorldParts()
@@ -43,7 +53,20 @@ def neighbourhood(
     _add_ground(parts, terrain, streets, half, pavings, rng)
     add_far_trees(parts, terrain, half, 110, "bark", "needles", rng)
     start = PlayerStart((0.0, 0.0, float(terrain.height(0.0, 0.0))), 0.0)
-    return World(f"neighbourhood_{seed}", tuple(parts.models), parts.meshes, parts.materials, random_light(rng), start)
+    light = random_light(rng)
+    actors = add_traffic(parts, _ways(streets), terrain, (_CAR_LANE_M, _FOOTPATH_M), round(moving), rng)
+    name = f"neighbourhood_{seed}"
+    return World(name, tuple(parts.models), parts.meshes, parts.materials, light, start, tuple(actors))
+
+
+def _ways(streets: list[NDArray[np.float64]]) -> list[Block]:
+    """Every other block that has streets all around: two neighbours' cars would meet on these narrow streets."""
+    return [
+        Block((x0 + EDGE_M, y0 + EDGE_M), (x1 - EDGE_M, y1 - EDGE_M))
+        for i, (x0, x1) in enumerate(pairwise(streets[0].tolist()))
+        for j, (y0, y1) in enumerate(pairwise(streets[1].tolist()))
+        if (i + j) % 2 == 0
+    ]
 
 
 def _street_lines(half: float, rng: Rng) -> NDArray[np.float64]:
@@ -83,6 +106,8 @@ def _make_meshes(parts: WorldParts, rng: Rng) -> list[tuple[float, float]]:
             parts.meshes.update({f"{label}_{k}_{name}": mesh for name, mesh in make(rng).items()})
     parts.meshes.update({f"pole_0_{name}": mesh for name, mesh in street.pole().items()})
     parts.meshes.update({f"mailbox_0_{name}": mesh for name, mesh in street.mailbox(rng).items()})
+    for kind in street.CLUTTER:
+        parts.meshes.update({f"{kind}_0_{name}": mesh for name, mesh in street.garden_clutter(kind, rng).items()})
     for k in range(3):
         parts.meshes[f"hedge_{k}"] = street.hedge(rng)
         parts.meshes[f"bush_{k}"] = species.bush(rng, 0.8)
@@ -190,7 +215,7 @@ def _add_street_furniture(
 def _add_wires(parts: WorldParts, terrain: Terrain, streets: list[NDArray[np.float64]], half: float, rng: Rng) -> None:
     """Poles along the outermost east-west streets, with three wires from each to the next."""
     for line in {float(streets[1][0]), float(streets[1][-1])}:
-        y = line + (EDGE_M - 0.4) * (1 if line < 0 else -1)
+        y = line + (EDGE_M - 0.2) * (1 if line < 0 else -1)
         places = [x for x in np.arange(-half + 6, half - 4, 29.0) if np.abs(x - streets[0]).min() > EDGE_M + 0.5]
         tops = []
         for x in places:

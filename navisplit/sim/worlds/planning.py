@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from navisplit.errors import RouteError
 from navisplit.sim.scene import Scene
 from navisplit.sim.worlds.description import GROUND_ID
+from navisplit.sim.worlds.difficulty import rate
 from navisplit.sim.worlds.routes import Route
 
 if TYPE_CHECKING:
@@ -66,13 +67,33 @@ def plan_routes(
         towards = goal - start
         yaw = float(np.arctan2(towards[1], towards[0]) + rng.uniform(-rules.yaw_noise, rules.yaw_noise))
         length = float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
-        routes.append(Route(len(routes), start, yaw, goal, length, min_z, max_z))
+        routes.append(Route(len(routes), start, yaw, goal, length, min_z, max_z, rate(query, path)))
     if len(routes) < n:
         raise RouteError(
             f"World '{scene.name}': found {len(routes)} of {n} routes with free ends "
             f"{rules.distance_m[0]:g}-{rules.distance_m[1]:g} m apart. Ask for fewer, or make the world larger."
         )
     return routes
+
+
+def rate_routes(scene: Scene, query: SceneQuery, routes: list[Route], rules: RouteRules | None = None) -> list[Route]:
+    """The same routes with their difficulty, and with length and airspace where they had none.
+
+    Raises RouteError for a route that cannot be flown.
+    """
+    site = _Site.of(scene, query, rules or RouteRules())
+    rated = []
+    for route in routes:
+        limits = site.airspace(route.start, route.goal)
+        low, high = (a if b is None else b for a, b in zip(limits, (route.min_z, route.max_z), strict=True))
+        path = site.space.shortest(route.start, route.goal, low, high)
+        if path is None:
+            raise RouteError(f"World '{scene.name}', route {route.id}: there is no way from its start to its goal.")
+        length = (
+            float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum()) if route.length_m is None else route.length_m
+        )
+        rated.append(replace(route, length_m=length, min_z=low, max_z=high, rating=rate(query, path)))
+    return rated
 
 
 @dataclass(frozen=True)
@@ -124,6 +145,8 @@ class _Site:
         room = self.query.nearest(ends, rules.end_clearance_m)[0]
         gap = float(np.linalg.norm(ends[1] - ends[0]))
         if (room < rules.end_clearance_m - 1e-4).any() or not rules.distance_m[0] <= gap <= rules.distance_m[1]:
+            return None
+        if any(self.query.inside(end) for end in ends):  # a house is hollow: distances do not tell
             return None
         return ends[0].round(4), ends[1].round(4)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,40 @@ Family = Callable[..., World]
 families: dict[str, Family] = {}
 """Generators by name; a family is a function ``(seed: int, *, option=default, ...) -> World``."""
 
+test_families: set[str] = set()
+"""Families kept for testing: nothing is ever trained on them, so that they stay unknown to every network."""
 
-def family(name: str) -> Callable[[Family], Family]:
-    """Register a generator of worlds under a name."""
+indoor_families: set[str] = set()
+"""Families under a roof: they have a light of their own."""
+
+
+def family(name: str, *, for_testing: bool = False, indoors: bool = False) -> Callable[[Family], Family]:
+    """Register a generator of worlds under a name; ``for_testing`` keeps it out of training."""
 
     def add(generator: Family) -> Family:
         families[name] = generator
+        for chosen, group in ((for_testing, test_families), (indoors, indoor_families)):
+            if chosen:
+                group.add(name)
         return generator
 
     return add
+
+
+def training_families() -> tuple[str, ...]:
+    """Families that networks may be trained on."""
+    return tuple(sorted(set(families) - test_families))
+
+
+def check_trainable(names: Iterable[str]) -> None:
+    """Raise UsageError for a family that does not exist or that is kept for testing."""
+    for name in names:
+        family_options(name)
+        if name in test_families:
+            raise UsageError(
+                f"Worlds of '{name}' are kept for testing: expected families to train on, "
+                f"{', '.join(training_families())}. Fly in it with `navisplit evaluate` instead."
+            )
 
 
 def family_options(name: str) -> dict[str, Any]:
@@ -67,3 +92,22 @@ def random_light(rng: np.random.Generator) -> Light:
         cloud_cover=round(cloud, 4),
         warmth=round(float(np.clip(0.9 * low_sun - 0.25 + rng.normal(0, 0.15), -0.4, 0.8)), 4),
     )
+
+
+def indoor_light(rng: np.random.Generator) -> Light:
+    """A dull day behind skylights and weak lamps (our ranges); a trace of fog is dust."""
+    azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(30, 70))
+    direction = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
+    return Light(
+        sun_direction=tuple(round(float(v), 6) for v in direction),
+        sun_intensity=round(float(rng.uniform(0.8, 1.3)), 4),
+        ambient=round(float(rng.uniform(0.25, 0.5)), 4),
+        fog_density=0.0004,
+        cloud_cover=round(float(rng.uniform(0.84, 0.91)), 4),
+        warmth=round(float(rng.uniform(0.0, 0.5)), 4),
+    )
+
+
+def family_light(name: str, rng: np.random.Generator) -> Light:
+    """A light for a world of a family, as its generator would choose it."""
+    return indoor_light(rng) if name in indoor_families else random_light(rng)

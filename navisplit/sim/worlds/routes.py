@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,15 @@ import numpy as np
 
 from navisplit.errors import RouteError
 from navisplit.frames import Vector
+from navisplit.sim.worlds.difficulty import Difficulty
 from navisplit.sim.worlds.library import find_world
 
 if TYPE_CHECKING:
     from navisplit.sim.query import SceneQuery
 
 REQUIRED_COLUMNS = ("id", "start_x", "start_y", "start_z", "start_yaw", "goal_x", "goal_y", "goal_z")
-OPTIONAL_COLUMNS = ("length_m", "min_z", "max_z")
+DIFFICULTY_COLUMNS = ("free_m", "clearance_mean_m", "clearance_min_m", "difficulty")
+OPTIONAL_COLUMNS = ("length_m", "min_z", "max_z", *DIFFICULTY_COLUMNS)
 COLUMNS = REQUIRED_COLUMNS + OPTIONAL_COLUMNS
 
 BODY_RADIUS_M = 0.3
@@ -36,6 +38,7 @@ class Route:
     length_m: float | None = None  # of the shortest collision-free path, where known
     min_z: float | None = None  # airspace in the map frame: leaving it is out of bounds
     max_z: float | None = None
+    rating: Difficulty | None = None
 
     @property
     def distance_m(self) -> float:
@@ -75,7 +78,16 @@ def write_routes(path: str | Path, routes: Iterable[Route]) -> None:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(COLUMNS)
             for route in routes:
-                numbers = (*route.start, route.start_yaw, *route.goal, route.length_m, route.min_z, route.max_z)
+                rating = (None,) * 4 if route.rating is None else astuple(route.rating)
+                numbers = (
+                    *route.start,
+                    route.start_yaw,
+                    *route.goal,
+                    route.length_m,
+                    route.min_z,
+                    route.max_z,
+                    *rating,
+                )
                 writer.writerow([route.id, *("" if n is None else f"{float(n):.4f}" for n in numbers)])
     except OSError as problem:
         raise RouteError(f"Routes {path} cannot be written: {problem}.") from problem
@@ -164,6 +176,10 @@ def _route_of(path: Path, line: int, row: dict[str, str | None]) -> Route:
         raise RouteError(f"{path}, line {line}, column max_z: expected more than min_z ({low:g}), found {high:g}.")
     if values["length_m"] is not None and values["length_m"] <= 0:
         raise RouteError(f"{path}, line {line}, column length_m: expected a length > 0, found {values['length_m']:g}.")
+    figures = [values[column] for column in DIFFICULTY_COLUMNS]
+    known = [figure for figure in figures if figure is not None]
+    if figures[-1] is not None and not 0 <= figures[-1] <= 1:
+        raise RouteError(f"{path}, line {line}, column difficulty: expected 0..1, found {figures[-1]:g}.")
     return Route(
         int(ident),
         np.array([values[f"start_{axis}"] for axis in "xyz"]),
@@ -172,4 +188,5 @@ def _route_of(path: Path, line: int, row: dict[str, str | None]) -> Route:
         values["length_m"],
         low,
         high,
+        Difficulty(*known) if len(known) == len(figures) else None,
     )

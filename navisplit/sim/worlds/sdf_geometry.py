@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import os
-import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
+from numpy.typing import NDArray
 
 from navisplit.errors import WorldError, nearest_name
 from navisplit.sim.scene import Material
-from navisplit.sim.worlds.description import Box, Cylinder, Geometry, Mesh, MeshInstance, Plane, Sphere, plain_material
+from navisplit.sim.worlds.description import NO_TINT, Geometry, Mesh, MeshInstance, Triple, plain_material
 from navisplit.sim.worlds.glb import Part, read_parts
 from navisplit.sim.worlds.images import read_albedo, to_linear
 from navisplit.sim.worlds.sdf_frames import child_numbers
-from navisplit.sim.worlds.sdf_writer import NAMESPACE
+from navisplit.sim.worlds.sdf_heightmap import read_heightmap
+from navisplit.sim.worlds.sdf_shapes import SHAPES, polyline
+from navisplit.sim.worlds.sdf_text import NAMESPACE, warn
 
 DEFAULT_COLOUR = (0.7, 0.7, 0.7)
 """Linear grey of a visual without a material."""
-
-
-class WorldWarning(UserWarning):
-    """Something in a world file that is not understood and was left out; the message names the element."""
-
-
-def warn(where: str, text: str) -> None:
-    """Warn about an element by its path."""
-    warnings.warn(f"{where}: {text}", WorldWarning, stacklevel=2)
 
 
 @dataclass
@@ -39,6 +33,7 @@ class Library:
     meshes: dict[str, Mesh] = field(default_factory=dict)
     materials: dict[str, Material] = field(default_factory=dict)
     _files: dict[Path, dict[str, Part]] = field(default_factory=dict)
+    _pictures: dict[tuple[Path, _Look], Material] = field(default_factory=dict)
 
     def geometry(self, visual: ET.Element, folder: Path, where: str) -> list[tuple[Geometry, Material | None]]:
         """The shapes of a visual or collision; a mesh file without ``<submesh>`` may give several.
@@ -54,8 +49,13 @@ class Library:
             path = f"{where}/geometry/{shape.tag}"
             if shape.tag == "mesh":
                 found += self._mesh(shape, folder, path)
-            elif shape.tag in _SHAPES:
-                found.append((_SHAPES[shape.tag](shape, path), None))
+            elif shape.tag in SHAPES:
+                found.append((SHAPES[shape.tag](shape, path), None))
+            elif shape.tag == "polyline":
+                found += [(self.own_mesh(visual.get("name", "polyline"), polyline(shape, path)), None)]
+            elif shape.tag == "heightmap":
+                mesh, look = read_heightmap(shape, partial(find_file, folder=folder, where=path), path)
+                found.append((self.own_mesh("heightmap", mesh), look))
             elif shape.tag != "empty":
                 warn(path, f"geometry <{shape.tag}> is not supported and is missing from the world.")
         return found
@@ -66,27 +66,28 @@ class Library:
         if element is None:
             return None
         path = f"{where}/material"
-        for tag in ("script", "shader"):
-            if element.find(tag) is not None:
-                warn(f"{path}/{tag}", f"<{tag}> materials are not supported; its colour is used.")
+        if element.find("shader") is not None:
+            warn(f"{path}/shader", "<shader> materials are not supported; its colour is used.")
         extra = element.find(f"{{{NAMESPACE}}}material")
+        look = _Look.of(element, extra, path)
         name = None if extra is None else extra.get("name")
-        tile_m, foliage = _extra_look(extra, path)
         albedo_map = element.find("pbr/metal/albedo_map")
         albedo_map = element.find("pbr/specular/albedo_map") if albedo_map is None else albedo_map
         if albedo_map is not None and (albedo_map.text or "").strip():
             picture = find_file(albedo_map.text or "", folder, f"{path}/pbr/albedo_map")
-            try:
-                return Material(name or picture.name, read_albedo(picture), tile_m, foliage)
-            except OSError as problem:
-                raise WorldError(f"{path}: texture {picture} cannot be read: {problem}.") from problem
-        if element.find("diffuse") is None and element.find("ambient") is None:
+            key = (picture, look)
+            if key not in self._pictures:
+                try:
+                    albedo = np.clip(read_albedo(picture) * np.asarray(look.tint, np.float32), 0, 1)
+                except OSError as problem:
+                    raise WorldError(f"{path}: texture {picture} cannot be read: {problem}.") from problem
+                self._pictures[key] = look.material(name or picture.name, albedo)
+            return self._pictures[key]
+        colour = _colour(element, "diffuse", path) or _colour(element, "ambient", path) or _script_colour(element, path)
+        if colour is None:
             return None
-        tag = "diffuse" if element.find("diffuse") is not None else "ambient"
-        words = (element.findtext(tag) or "").split()
-        colour = child_numbers(element, tag, (0.0,) * (4 if len(words) == 4 else 3), path)[:3]
         made = plain_material(name or "colour_" + "_".join(f"{v:.4g}" for v in colour), to_linear(np.asarray(colour)))
-        return Material(made.name, made.albedo, made.tile_m, foliage)
+        return replace(made, foliage=look.foliage, glow=look.glow)
 
     def keep(self, material: Material | None) -> str:
         """Store a material under its name, made unique where two differ; returns the name."""
@@ -96,15 +97,31 @@ class Library:
             number += 1
             name = f"{material.name}_{number}"
         if name not in self.materials:
-            self.materials[name] = Material(name, material.albedo, material.tile_m, material.foliage)
+            self.materials[name] = replace(material, name=name)
         return name
+
+    def own_mesh(self, name: str, mesh: Mesh) -> MeshInstance:
+        """Keep a mesh that is not from a file."""
+        key = f"{name}@{len(self.meshes)}"
+        self.meshes[key] = mesh
+        return MeshInstance(key)
+
+    def file_parts(self, file: Path) -> list[tuple[str, str, Material]]:
+        """All meshes of a file: name, key under which it is kept, material."""
+        parts = self._parts(file)
+        for name, part in parts.items():
+            self.meshes[f"{file.stem}/{name}"] = part.mesh
+        return [(name, f"{file.stem}/{name}", part.material) for name, part in parts.items()]
+
+    def _parts(self, path: Path) -> dict[str, Part]:
+        if path not in self._files:
+            self._files[path] = read_parts(path)
+        return self._files[path]
 
     def _mesh(self, shape: ET.Element, folder: Path, where: str) -> list[tuple[Geometry, Material | None]]:
         uri = shape.findtext("uri") or ""
         path = find_file(uri, folder, f"{where}/uri")
-        if path not in self._files:
-            self._files[path] = read_parts(path)
-        parts = self._files[path]
+        parts = self._parts(path)
         scale = child_numbers(shape, "scale", (1.0, 1.0, 1.0), where)
         wanted = shape.findtext("submesh/name")
         if wanted is not None:
@@ -146,47 +163,71 @@ def find_file(uri: str, folder: Path, where: str) -> Path:
     raise WorldError(f"{where}: file '{uri}' does not exist; looked in {', '.join(str(r) for r in roots)}.")
 
 
-def _box(shape: ET.Element, where: str) -> Geometry:
-    return Box(_positive(child_numbers(shape, "size", (1.0, 1.0, 1.0), where), where))
+@dataclass(frozen=True)
+class _Look:
+    """What a ``<material>`` says besides its picture."""
+
+    tile_m: float | None = None
+    foliage: bool = False
+    glow: float = 0.0
+    tint: Triple = NO_TINT  # of the picture, linear
+
+    @classmethod
+    def of(cls, element: ET.Element, extra: ET.Element | None, where: str) -> _Look:
+        """From our own element; without it, pictures are mapped by uv and tinted by the diffuse colour (as Gazebo)."""
+        if extra is None:
+            diffuse, emissive = (_colour(element, tag, where) for tag in ("diffuse", "emissive"))
+            tint = NO_TINT if diffuse is None else tuple(float(v) for v in to_linear(np.asarray(diffuse)))
+            glow = 0.0 if emissive is None else float(np.mean(to_linear(np.asarray(emissive)))) * 2.0
+            return cls(glow=glow, tint=tint)
+        tile = extra.get("tile_m", "none")
+        try:
+            tint = tuple(float(v) for v in extra.get("tint", "1 1 1").split())
+            tile_m = None if tile == "none" else float(tile)
+            glow = float(extra.get("glow", "0"))
+        except ValueError as problem:
+            raise WorldError(f"{where}: expected tile_m in metres or 'none', tint and glow as numbers.") from problem
+        if len(tint) != 3:
+            raise WorldError(f"{where}: tint: expected 3 numbers, found {len(tint)}.")
+        return cls(tile_m, extra.get("foliage") == "true", glow, tint)
+
+    def material(self, name: str, albedo: NDArray[np.float32]) -> Material:
+        """With a picture or colour."""
+        return Material(name, albedo, self.tile_m, self.foliage, self.glow)
 
 
-def _cylinder(shape: ET.Element, where: str) -> Geometry:
-    (radius,), (length,) = (child_numbers(shape, tag, (1.0,), where) for tag in ("radius", "length"))
-    return Cylinder(*_positive((radius, length), where))
+_SCRIPT_COLOURS = {
+    "Black": (0, 0, 0), "Blue": (0, 0, 1), "BlueGlow": (0, 0, 1), "DarkGrey": (0.17, 0.17, 0.17), "Green": (0, 1, 0),
+    "Grey": (0.3, 0.3, 0.3), "Indigo": (0.33, 0, 0.5), "Orange": (1, 0.5, 0.04), "Purple": (1, 0, 1),
+    "Red": (1, 0, 0), "Turquoise": (0, 1, 1), "White": (1, 1, 1), "Wood": (0.55, 0.39, 0.25), "Yellow": (1, 1, 0),
+}  # fmt: skip
+"""Gazebo Classic's plain materials as sRGB, about; its scripts themselves are not read."""
 
 
-def _sphere(shape: ET.Element, where: str) -> Geometry:
-    return Sphere(*_positive(child_numbers(shape, "radius", (1.0,), where), where))
+def _script_colour(element: ET.Element, where: str) -> tuple[float, ...] | None:
+    """The colour of a ``<script>`` that names one of Gazebo Classic's plain materials; a WorldWarning for others."""
+    if element.find("script") is None:
+        return None
+    name = (element.findtext("script/name") or "").strip()
+    colour = _SCRIPT_COLOURS.get(name.removeprefix("Gazebo/"))
+    if colour is None:
+        warn(f"{where}/script", f"<script> materials are not supported; '{name}' is shown grey.")
+    return colour
 
 
-def _plane(shape: ET.Element, where: str) -> Geometry:
-    size = _positive(child_numbers(shape, "size", (1.0, 1.0), where), where)
-    return Plane(child_numbers(shape, "normal", (0.0, 0.0, 1.0), where), size)
-
-
-_SHAPES = {"box": _box, "cylinder": _cylinder, "sphere": _sphere, "plane": _plane}
-
-
-def _positive(values: tuple[float, ...], where: str) -> tuple[float, ...]:
-    if min(values) <= 0:
-        raise WorldError(f"{where}: expected sizes > 0, found {' '.join(f'{v:g}' for v in values)}.")
-    return values
-
-
-def _extra_look(extra: ET.Element | None, where: str) -> tuple[float | None, bool]:
-    """Tile size and foliage of our own element; without it, pictures are mapped by uv, as Gazebo does."""
-    if extra is None:
-        return None, False
-    tile = extra.get("tile_m", "none")
-    try:
-        return (None if tile == "none" else float(tile)), extra.get("foliage") == "true"
-    except ValueError as problem:
-        raise WorldError(f"{where}: tile_m: expected metres or 'none', found '{tile}'.") from problem
+def _colour(element: ET.Element, tag: str, where: str) -> tuple[float, ...] | None:
+    """The sRGB colour of a child, with or without alpha, or None."""
+    if element.find(tag) is None:
+        return None
+    words = (element.findtext(tag) or "").split()
+    return child_numbers(element, tag, (0.0,) * (4 if len(words) == 4 else 3), where)[:3]
 
 
 def _same(a: Material, b: Material) -> bool:
     """Whether two looks are one: a picture may have been compressed twice on its way into a file."""
-    if (a.tile_m, a.foliage, a.albedo.shape) != (b.tile_m, b.foliage, b.albedo.shape):
+    if a is b:
+        return True
+    if (a.tile_m, a.foliage, a.glow, a.albedo.shape) != (b.tile_m, b.foliage, b.glow, b.albedo.shape):
         return False
     return a.albedo is b.albedo or float(np.abs(a.albedo - b.albedo).mean()) < (0.01 if len(a.albedo) > 1 else 1e-6)
 

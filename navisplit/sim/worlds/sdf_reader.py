@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,14 +13,16 @@ from navisplit.frames import yaw_of
 from navisplit.sim.scene import Light, PlayerStart
 from navisplit.sim.worlds.build import is_ground
 from navisplit.sim.worlds.description import GROUND_ID, Model, Visual, World, named_id
+from navisplit.sim.worlds.sdf_actors import read_actors
 from navisplit.sim.worlds.sdf_frames import Scope, child_numbers, read_pose, world_scope
-from navisplit.sim.worlds.sdf_geometry import Library, find_file, warn
-from navisplit.sim.worlds.sdf_writer import DEFAULT_AMBIENT
+from navisplit.sim.worlds.sdf_geometry import Library
+from navisplit.sim.worlds.sdf_include import FOLDER, resolve_includes
+from navisplit.sim.worlds.sdf_text import DEFAULT_AMBIENT, read_label, warn, warn_unknown
 
 START_FRAME = "player_start"
 _WITHOUT_SHAPE = {
-    *("atmosphere", "audio", "frame", "gravity", "gui", "light", "magnetic_field", "model", "physics", "plugin"),
-    *("scene", "spherical_coordinates", "wind"),
+    *("actor", "atmosphere", "audio", "frame", "gravity", "gui", "include", "light", "magnetic_field", "model"),
+    *("physics", "plugin", "scene", "spherical_coordinates", "wind"),
 }
 _MODEL_WITHOUT_SHAPE = {
     *("allow_auto_disable", "enable_wind", "frame", "include", "link", "model", "plugin", "pose", "self_collide"),
@@ -40,19 +43,17 @@ def read_sdf(path: str | Path) -> World:
     world = world_element(path)
     where = f"{path}: world[{world.get('name', '')}]"
     library = Library(path.parent)
-    for element in list(world):
-        if element.tag == "include":
-            _include(world, element, path.parent, where)
-        elif element.tag not in _WITHOUT_SHAPE:
-            warn(f"{where}/{element.tag}", f"<{element.tag}> is not supported and is left out.")
+    warn_unknown(world, _WITHOUT_SHAPE, where)
+    resolve_includes(world, path.parent, where)
     scope = world_scope(world, where)
     models: list[Model] = []
     for element in world.findall("model"):
         name = element.get("name", "")
-        models += _models(element, name, scope, scope.inner[name], library, f"{where}/model[{name}]")
+        models += _models(element, name, scope, (library, path.parent), f"{where}/model[{name}]")
+    actors = read_actors(world, library, where)
     start = start_frame(scope)
     name = world.get("name") or path.stem
-    return World(name, tuple(models), library.meshes, library.materials, _light(world, where), start)
+    return World(name, tuple(models), library.meshes, library.materials, _light(world, where), start, tuple(actors))
 
 
 def world_element(path: Path) -> ET.Element:
@@ -77,81 +78,45 @@ def start_frame(scope: Scope) -> PlayerStart | None:
     return PlayerStart(pose.position, yaw_of(pose.orientation))
 
 
-def _models(element: ET.Element, name: str, outer: Scope, scope: Scope, library: Library, where: str) -> list[Model]:
+def _models(element: ET.Element, name: str, outer: Scope, source: tuple[Library, Path], where: str) -> list[Model]:
     """A model and the models nested in it, flattened: nested ones are named ``outer::inner``."""
-    _warn_unknown(element, _MODEL_WITHOUT_SHAPE, where)
-    pose = outer.resolve(element.get("name"))
-    folder = Path(element.get(_FOLDER, library.folder))
+    warn_unknown(element, _MODEL_WITHOUT_SHAPE, where)
+    library, folder = source
+    own = element.get("name", "")
+    pose, scope = outer.resolve(own), outer.inner[own]
+    folder = Path(element.get(FOLDER, folder))  # of the file that the model is from
     visuals: list[Visual] = []
     for link in element.findall("link"):
         visuals += _link_visuals(link, scope, library, folder, f"{where}/link[{link.get('name', '')}]")
-    model = Model(name, tuple(visuals), pose, _label(element, where) or named_id(name))
-    if _label(element, where) is None and is_ground(model):
-        model = Model(name, model.visuals, pose, GROUND_ID)
+    label = read_label(element, where)
+    model = Model(name, tuple(visuals), pose, label or named_id(name))
+    if label is None and is_ground(model):
+        model = replace(model, segmentation_id=GROUND_ID)
     found = [model] if visuals else []
     for inner in element.findall("model"):
         inner_name = inner.get("name", "")
         path = f"{where}/model[{inner_name}]"
-        for part in _models(inner, f"{name}::{inner_name}", scope, scope.inner[inner_name], library, path):
-            found.append(Model(part.name, part.visuals, pose @ part.pose, part.segmentation_id))
+        for part in _models(inner, f"{name}::{inner_name}", scope, (library, folder), path):
+            found.append(replace(part, pose=pose @ part.pose))
     return found
 
 
 def _link_visuals(link: ET.Element, scope: Scope, library: Library, folder: Path, where: str) -> list[Visual]:
     """Visuals of a link in its model's frame; its collisions when it has no visual."""
-    _warn_unknown(link, _LINK_WITHOUT_SHAPE, where)
+    warn_unknown(link, _LINK_WITHOUT_SHAPE, where)
     tag = "visual" if link.find("visual") is not None else "collision"
     found = []
     for element in link.findall(tag):
         name = element.get("name", tag)
         path = f"{where}/{tag}[{name}]"
+        clear = child_numbers(element, "transparency", (0.0,), path)[0]
+        if clear > 0:
+            warn(f"{path}/transparency", f"transparency {clear:g} is not supported: the visual is shown solid.")
         own = library.material(element, folder, path)
         pose = scope.pose_of(element, link.get("name", ""), path)
         for shape, mesh_material in library.geometry(element, folder, path):
             found.append(Visual(name, shape, library.keep(own or mesh_material), pose))
     return found
-
-
-_FOLDER = "navisplit_folder"
-
-
-def _include(world: ET.Element, include: ET.Element, folder: Path, where: str) -> None:
-    """Replace an ``<include>`` by the model it names; one that is not on this machine is a warning."""
-    path = f"{where}/include[{include.findtext('uri', '').strip()}]"
-    try:
-        target = find_file(include.findtext("uri", ""), folder, path)
-    except WorldError as problem:
-        warn(path, f"the included model is missing from the world: {problem}")
-        return
-    file = target / "model.sdf" if target.is_dir() else target
-    try:
-        model = ET.parse(file).getroot().find("model")
-    except (ET.ParseError, OSError) as problem:
-        raise WorldError(f"{path}: {file} is not readable XML: {problem}.") from problem
-    if model is None:
-        raise WorldError(f"{path}: {file}: expected <sdf><model>, found none.")
-    model.set(_FOLDER, str(file.parent))
-    model.set("name", include.findtext("name") or model.get("name") or file.parent.name)
-    pose = include.find("pose")
-    if pose is not None:
-        for old in model.findall("pose"):
-            model.remove(old)
-        model.append(pose)
-    frame = include.findtext("placement_frame")
-    if frame:
-        model.set("placement_frame", frame)
-    world.append(model)
-
-
-def _label(model: ET.Element, where: str) -> int | None:
-    """Segmentation id of Gazebo's label plugin, in the model or in one of its visuals."""
-    for plugin in [*model.findall("plugin"), *model.findall("link/visual/plugin")]:
-        if plugin.get("name", "").endswith("Label"):
-            (value,) = child_numbers(plugin, "label", (0.0,), f"{where}/plugin")
-            if not 0 <= value <= 255:
-                raise WorldError(f"{where}/plugin/label: expected 0..255, found {value:g}.")
-            return int(value)
-    return None
 
 
 def _light(world: ET.Element, where: str) -> Light:
@@ -193,9 +158,3 @@ def _sun(sun: ET.Element, where: str) -> tuple[tuple[float, float, float], float
     words = len((sun.findtext("diffuse") or "").split())
     red, _, blue = child_numbers(sun, "diffuse", (1.0,) * (3 if words == 3 else 4), where)[:3]
     return tuple(float(v) for v in towards / length), intensity, float(np.clip(2 * (red - blue), -1, 1))
-
-
-def _warn_unknown(element: ET.Element, known: set[str], where: str) -> None:
-    for child in element:
-        if child.tag not in known:
-            warn(f"{where}/{child.tag}", f"<{child.tag}> is not supported and is left out.")

@@ -164,6 +164,12 @@ def rock(rng: Rng) -> Mesh:
     return moved(flat(lump(radii, 0.12, rng, subdivisions=1)), [0, 0, 0.3 * radii[2]])
 
 
+def stump(rng: Rng) -> Mesh:
+    """What a saw or the wind left of a tree."""
+    tall, radius = rng.uniform(0.3, 1.1), rng.uniform(0.16, 0.3)
+    return tube([[0, 0, -0.2], [0, 0, 0.15], [0, 0, tall]], [1.5 * radius, 1.05 * radius, radius], 8, closed=True)
+
+
 def fallen_log(rng: Rng) -> Mesh:
     """A trunk lying along x with stumps of branches."""
     length, radius = rng.uniform(2.5, 6.0), rng.uniform(0.14, 0.3)

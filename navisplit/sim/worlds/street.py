@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from navisplit.sim.worlds.description import Mesh
-from navisplit.sim.worlds.meshes import Rng, boxes, flat, from_triangles, leaves, lump, merge, moved, tube
+from navisplit.sim.worlds.meshes import Rng, boxes, flat, from_triangles, leaves, merge, tube
 from navisplit.sim.worlds.primitives import quads
 from navisplit.sim.worlds.terrain import Terrain
 
@@ -176,6 +176,36 @@ def ribbon(terrain: Terrain, start: ArrayLike, end: ArrayLike, width: float, lif
     return from_triangles(points, faces)
 
 
-def planter(rng: Rng) -> Mesh:
-    """A low ornamental shrub."""
-    return moved(lump(rng.uniform(0.35, 0.6, 3), 0.15, rng, subdivisions=1), (0, 0, 0.35))
+CLUTTER = ("table", "trampoline", "slide", "bins")
+"""Kinds of things in gardens, each a frame and a cover."""
+
+
+def garden_clutter(kind: str, rng: Rng) -> dict[str, Mesh]:
+    """One of ``CLUTTER``."""
+    if kind == "table":
+        legs = boxes([[x, y, 0.35] for x in (-0.6, 0.6) for y in (-0.35, 0.35)], [0.06, 0.06, 0.72])
+        seats = boxes([[x, y, 0.45] for x in (-0.4, 0.4) for y in (-0.8, 0.8)], [0.45, 0.45, 0.08])
+        pole = tube([[0, 0, 0], [0, 0, 2.3]], [0.03, 0.03], 5)
+        shade = from_triangles(*_umbrella(float(rng.uniform(1.2, 1.6))))
+        return {"frame": merge([legs, seats, pole, boxes([[0, 0, 0.73]], [1.4, 0.9, 0.05])]), "cover": flat(shade)}
+    if kind == "trampoline":
+        angle = np.arange(8) * np.pi / 4
+        legs = [tube([[1.4 * c, 1.4 * s, 0], [1.4 * c, 1.4 * s, 2.2]], [0.03, 0.03], 4) for c, s in _circle(angle)]
+        ring = tube([[0, 0, 0.7], [0, 0, 0.8]], [1.4, 1.4], 16, closed=True)
+        return {"frame": merge(legs), "cover": ring}
+    if kind == "slide":
+        posts = boxes([[x, y, 0.9] for x in (-0.3, 0.3) for y in (-0.3, 0.3)], [0.08, 0.08, 1.8])
+        chute = quads(np.array([[[0.3, -0.28, 1.3], [2.1, -0.28, 0.25], [2.1, 0.28, 0.25], [0.3, 0.28, 1.3]]]))
+        return {"frame": posts, "cover": merge([chute, boxes([[0, 0, 1.3]], [0.7, 0.7, 0.06])])}
+    cans = [boxes([[x, 0, 0.5]], [0.55, 0.6, 1.0]) for x in (-0.4, 0.4)]
+    return {"frame": merge(cans), "cover": boxes([[-0.4, 0, 1.03], [0.4, 0, 1.03]], [0.58, 0.66, 0.08])}
+
+
+def _circle(angle: NDArray[np.float64]) -> list[tuple[float, float]]:
+    return list(zip(np.cos(angle).tolist(), np.sin(angle).tolist(), strict=True))
+
+
+def _umbrella(radius: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    rim = np.array([[radius * c, radius * s, 1.95] for c, s in _circle(np.arange(8) * np.pi / 4)])
+    around = np.arange(8)
+    return np.concatenate([rim, [[0, 0, 2.4]]]), np.stack([around, (around + 1) % 8, np.full(8, 8)], 1)

@@ -11,24 +11,14 @@ from navisplit.sim.worlds.meshes import Rng
 
 WALLS = ("brick", "brick_pale", "plaster_white", "plaster_cream", "plaster_colour", "siding")
 ROOFS = ("tiles_red", "tiles_brown", "tiles_grey")
-CAR_PAINTS = ("paint_white", "paint_grey", "paint_black", "paint_red", "paint_blue", "paint_green")
-
-_PAINT_COLOURS = {
-    "paint_white": (224, 224, 220),
-    "paint_grey": (140, 144, 150),
-    "paint_black": (38, 38, 42),
-    "paint_red": (150, 32, 30),
-    "paint_blue": (40, 70, 130),
-    "paint_green": (52, 88, 66),
-}
 _PLASTER_COLOURS = ((205, 160, 110), (170, 185, 190), (190, 140, 120), (175, 185, 150), (215, 195, 130))
 
 
 def suburb_materials(rng: Rng, seed: int) -> dict[str, Material]:
     """All materials of one neighbourhood; colours of plaster, lawn and leaves differ from seed to seed."""
     made = [*_paving(rng, seed), *_building(rng, seed), *_plants(rng, seed)]
-    made += [plain_material(name, srgb(*rgb)) for name, rgb in _PAINT_COLOURS.items()]
-    made += [plain_material("glass", srgb(52, 64, 76)), plain_material("rubber", srgb(34, 34, 36))]
+    made += [textured(f"window_{k}", "window", seed + k, tile_m=None, size=64) for k in range(2)]
+    made += [plain_material("paint", (1.0, 1.0, 1.0)), plain_material("rubber", srgb(34, 34, 36))]
     return {m.name: m for m in made}
 
 

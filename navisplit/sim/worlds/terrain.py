@@ -77,6 +77,24 @@ class Terrain:
         used, faces = np.unique(faces, return_inverse=True)
         return Mesh(whole.vertices[used], faces.reshape(-1, 3).astype(np.int32), whole.normals[used])
 
+    def patch(self, x: float, y: float, radius: float, rng: np.random.Generator, lift: float = 0.05) -> Mesh:
+        """A blot of other ground with a ragged rim, laid on the terrain around (x, y)."""
+        angle = np.arange(18) * 2 * np.pi / 18 + rng.uniform(0, 1)
+        wave = np.sin(angle * 2 + rng.uniform(0, 6)) * 0.2 + np.sin(angle * 3 + rng.uniform(0, 6)) * 0.15
+        reach = radius * (1.0 + wave + rng.normal(0, 0.07, 18))
+        rings = [np.array([[x, y]])]
+        for share in (0.35, 0.7, 1.0):
+            rings.append(np.column_stack([x + share * reach * np.cos(angle), y + share * reach * np.sin(angle)]))
+        points = np.concatenate(rings)
+        k, after = np.arange(18), (np.arange(18) + 1) % 18
+        faces = [np.stack([0 * k, 1 + k, 1 + after], 1)]
+        for inner, outer in ((1, 19), (19, 37)):
+            a, b, c, d = inner + k, outer + k, outer + after, inner + after
+            faces += [np.stack([a, b, c], 1), np.stack([a, c, d], 1)]
+        heights = self.height(points[:, 0], points[:, 1]) + lift
+        heights[37:] -= 1.6 * lift  # the rim dives under the ground
+        return from_triangles(np.column_stack([points, heights]), np.concatenate(faces))
+
     def centres(self) -> tuple[Array, Array]:
         """Middles of the cells: x and y, each (X - 1, Y - 1)."""
         x, y = (self.xs[:-1] + self.xs[1:]) / 2, (self.ys[:-1] + self.ys[1:]) / 2
