@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from navisplit.sim.bvh import Bvh
+from navisplit.sim.bvh import STACK_SIZE, Bvh
 from navisplit.sim.instances import Instances, from_own, new_lanes, point_to_own, to_own, trace_things
 from navisplit.sim.kernel import Floats, kernel
 from navisplit.sim.surface import Surface
@@ -42,7 +42,7 @@ def trace_normals(bvh: Bvh, surface: Surface, things: Instances, own: Surface, c
     """
     height, width = normals.shape[0], normals.shape[1]
     directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
-    stack, lanes, any_things = np.empty(np.int32), new_lanes(), things.frames.shape[0] > 0
+    stack, lanes, any_things = np.empty(STACK_SIZE, np.int32), new_lanes(), things.frames.shape[0] > 0
     distance, hit, thing = np.empty(LANES, np.float32), np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     origin = camera[0]
     for row in range(0, height, PACKET_HEIGHT):
