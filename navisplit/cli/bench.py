@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from navisplit.sim.bench import Row
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 WorldOption = Annotated[str, typer.Option("--world", help="A name of worlds/, or an .sdf file.")]
@@ -26,14 +29,30 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="bench")
 
 
-def sim(world: WorldOption = "forest", as_json: JsonOption = False) -> None:
-    """The simulator: frames (RGB, depth and segmentation at 256x144), depth batches, queries, 100 drones, a lidar."""
-    from navisplit.sim.bench import bench
-    from navisplit.sim.bench_fleet import bench_fleet
-    from navisplit.sim.worlds import load_scene
+def sim(
+    world: Annotated[str | None, typer.Option("--world", help="Only this world: a name, or an .sdf file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The simulator's whole table, each figure beside its target: pictures, depth batches, threads, loading, client."""
+    from navisplit.sim.bench import bench_steps
 
-    scene = load_scene(world)
-    _print({world: {**bench(scene), **bench_fleet(scene)}}, as_json)
+    rows = []
+    for what, measure in bench_steps(world):
+        typer.echo(f"measuring {what} ...", err=True)
+        for row in measure():
+            rows.append(row.as_dict())
+            if not as_json:
+                typer.echo(_line(row))
+    if as_json:
+        typer.echo(json.dumps({"sim": rows}, indent=1))
+
+
+def _line(row: Row) -> str:
+    """One row of the table: what, figure, target, verdict, note."""
+    figure = "-" if row.value is None else f"{row.value:.3g}" if row.value < 100 else f"{row.value:.0f}"
+    goal = "" if row.target is None else f"{'<=' if row.at_most else '>='} {row.target:g}"
+    verdict = {True: "met", False: "MISSED", None: ""}[row.met]
+    return f"{row.name:46s} {figure:>7s} {row.unit:9s} {goal:>8s} {verdict:6s} {row.note}".rstrip()
 
 
 def head(

@@ -14,12 +14,14 @@ import typer
 from navisplit.errors import UsageError
 
 if TYPE_CHECKING:
+    from navisplit.sim.daylight import TimeOfDay
     from navisplit.sim.rpc.server import Server
     from navisplit.sim.settings import Settings
     from navisplit.sim.simulation import Simulation
     from navisplit.sim.view.live import LiveView
+    from navisplit.sim.weather import Weather
 
-HOST = "127.0.0.1"
+LOOPBACK = ("127.0.0.1", "localhost")
 STATUS_PERIOD_S = 1.0
 MAX_CLOCK_SPEED = 1000.0
 WORTH_TELLING_S = 5.0  # a preparation longer than this was mostly compiling
@@ -40,6 +42,8 @@ def sim(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the sensors' noise.")] = 0,
     headless: Annotated[bool, typer.Option(help="No status line on the terminal.")] = False,
+    weather: Annotated[str, typer.Option(help="Weather from the start: rain=0.5,fog=0.2 (0..1), or seed=7.")] = "",
+    time_of_day: Annotated[str, typer.Option(help="Date and time of the sun: 2026-06-21T18:30.")] = "",
     view: Annotated[bool, typer.Option(help="Show the world live on a page for a browser.")] = False,
     view_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of that page, 0 for a free one.")] = 8080,
     compatibility: Annotated[
@@ -56,10 +60,11 @@ def sim(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server takes over both signals
     try:
+        sky = (weather, time_of_day)
         with _open_view(view_port) if view else contextlib.nullcontext() as page:
             clock = None if clock_speed is None else _speed(clock_speed)
             status = not headless and sys.stdout.isatty()
-            _serve(world, settings, port, clock=clock, seed=seed, status=status, view=page)
+            _serve(world, settings, port, sky, clock=clock, seed=seed, status=status, view=page)
     except KeyboardInterrupt:
         pass
     _say("stopped")
@@ -100,6 +105,7 @@ def _serve(
     world: str,
     settings_argument: str | None,
     port: int | None,
+    sky: tuple[str, str] = ("", ""),
     *,
     clock: float | None,
     seed: int,
@@ -114,9 +120,16 @@ def _serve(
     settings = load_settings(settings_argument, (Path.cwd(), Path.home() / "Documents" / "AirSim"))
     for warning in settings.warnings:
         _say(f"settings: {warning}")
+    air, sun = _conditions(*sky, settings)
+    if settings.host not in LOOPBACK:
+        _say(f"settings: on LocalHostIp {settings.host} whoever reaches the port can fly, and have files written here.")
     started = time.monotonic()
-    with listen(HOST, settings.port if port is None else port) as listener:
+    with listen(settings.host, settings.port if port is None else port) as listener:
         simulation = _prepare(world, settings, seed)
+        if air is not None:
+            simulation.atmosphere.set_weather(air)
+        if sun is not None:
+            simulation.atmosphere.set_time_of_day(sun, simulation.clock_ns)
         took_s = time.monotonic() - started
 
         def ready(server: Server) -> None:
@@ -138,6 +151,17 @@ def _serve(
         asyncio.run(run())
 
 
+def _conditions(weather: str, date: str, settings: Settings) -> tuple[Weather | None, TimeOfDay | None]:
+    """What --weather and --time-of-day say. Raises UsageError before anything is built."""
+    from navisplit.sim.daylight import TimeOfDay, read_date
+    from navisplit.sim.weather import parse_weather
+
+    return (
+        parse_weather(weather) if weather else None,
+        TimeOfDay(read_date(date, settings.origin)) if date else None,
+    )
+
+
 def _prepare(world: str, settings: Settings, seed: int) -> Simulation:
     """Build the world and run everything once, so that nothing is compiled in flight."""
     from navisplit.sim.worlds import load_scene
@@ -145,6 +169,7 @@ def _prepare(world: str, settings: Settings, seed: int) -> Simulation:
     _say(f"building world {world} ...")
     scene = load_scene(world)
     _say("preparing flight and camera (the first start on a machine compiles them, about a minute) ...")
+    from navisplit.sim.pictures import rehearse
     from navisplit.sim.renderer import RayCaster
     from navisplit.sim.simulation import Simulation
 
@@ -154,6 +179,7 @@ def _prepare(world: str, settings: Settings, seed: int) -> Simulation:
     rehearsal.vehicle().takeoff()
     rehearsal.advance(0.5)
     rehearsal.capture()
+    rehearse(renderer)
     took_s = time.monotonic() - started
     if took_s > WORTH_TELLING_S:
         _say(f"prepared in {took_s:.0f} s; the next start is faster")

@@ -52,12 +52,3 @@ def sky_colour(sky: Sky, x: np.float32, y: np.float32, z: np.float32) -> tuple:
         disc = sky.air[1] * min((towards - _DISC_COSINE) * f32(3000.0), _ONE)
         red, green, blue = red + disc, green + disc * f32(0.92), blue + disc * f32(0.75)
     return red, green, blue
-
-
-@inlined
-def clearness(depth: np.float32) -> np.float32:
-    """exp(-depth) for depth >= 0 to 1e-3, without a call."""
-    x = depth * f32(0.25)
-    x = _ONE + x * (_ONE + x * (_HALF + x * f32(0.18)))
-    x *= x
-    return _ONE / (x * x)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from navisplit.sim.trace import LANES, PACKET_STACK, trace_packet
 f32 = np.float32
 
 OCCLUSION_RADIUS_M = 5.0
+_SHARE = 8192  # vertices to a thread at a time
 _LIFT_M = f32(0.02)  # rays start this far off the surface
 _INSIDE_SHARE = f32(0.5)  # more rays than this meeting back faces: the vertex is buried in something
 
@@ -23,8 +26,15 @@ def bake_exposure(bvh: Bvh, vertices: Floats, normals: Floats, faces: Ints, soft
 
     Buried vertices (a wall's foot in the ground) take the mean of their neighbours, so that no shadow leaks out.
     """
-    exposure = np.empty(len(vertices), np.float32)
-    _bake(bvh, vertices, normals, _hemisphere(), soft, f32(OCCLUSION_RADIUS_M), exposure)
+    exposure, spread = np.empty(len(vertices), np.float32), _hemisphere()
+    shares = np.array_split(np.arange(len(vertices)), max(1, len(vertices) // _SHARE))
+
+    def bake(share: NDArray[np.int64]) -> None:
+        part = slice(share[0], share[-1] + 1)
+        _bake(bvh, vertices[part], normals[part], spread, soft, f32(OCCLUSION_RADIUS_M), exposure[part])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(bake, shares))
     return _fill_buried(exposure, faces)
 
 
@@ -41,12 +51,10 @@ def _fill_buried(exposure: Floats, faces: Ints) -> Floats:
         buried = exposure < 0
         if not buried.any():
             break
-        total, count = np.zeros(len(exposure)), np.zeros(len(exposure))
-        for corner in range(3):
-            for other in ((corner + 1) % 3, (corner + 2) % 3):
-                known = ~buried[faces[:, other]]
-                np.add.at(total, faces[known, corner], exposure[faces[known, other]])
-                np.add.at(count, faces[known, corner], 1.0)
+        corners, others = np.repeat(faces, 2, axis=1).ravel(), faces[:, [1, 2, 0, 2, 0, 1]].ravel()
+        known = buried[corners] & ~buried[others]
+        total = np.bincount(corners[known], exposure[others[known]], len(exposure))
+        count = np.bincount(corners[known], minlength=len(exposure))
         found = buried & (count > 0)
         exposure[found] = (total[found] / count[found]).astype(np.float32)
     return np.where(exposure < 0, f32(0.5), exposure)

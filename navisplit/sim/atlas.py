@@ -6,12 +6,13 @@ product. The fourth byte is relief, the brightness against its surroundings, whi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from navisplit.errors import WorldError
+from navisplit.sim.baked import Arrays, fingerprint, recall, shaped, within
 from navisplit.sim.kernel import Bytes, Floats, Ints
 from navisplit.sim.scene import Material
 
@@ -28,16 +29,48 @@ class Atlas(NamedTuple):
     means: Floats  # (materials, 3) mean linear colour
 
 
-def pack_atlas(materials: Sequence[Material]) -> Atlas:
-    """Pack square power-of-two albedos of 1..1024 px; WorldError names the material that is not one."""
+def pack_atlas(materials: Sequence[Material], cached: bool = False) -> Atlas:
+    """Pack square power-of-two albedos of 1..1024 px; WorldError names the material that is not one.
+
+    ``cached``: kept on disk.
+    """
+    albedos = [_checked(material) for material in materials]
+    kinds = [(material.foliage, material.tile_m is not None) for material in materials]
+
+    def make() -> Arrays:
+        return _pack(albedos, kinds)._asdict()
+
+    return Atlas(**(recall("atlas", fingerprint(*albedos, kinds), make, _usable(len(albedos))) if cached else make()))
+
+
+def _usable(count: int) -> Callable[[Arrays], bool]:
+    """A test of a kept atlas of ``count`` materials: every level lies within the texels."""
+
+    def fits(a: Arrays) -> bool:
+        if not (
+            shaped(a["texels"], np.uint8, None, 4)
+            and shaped(a["starts"], np.int32, count, MAX_LEVELS)
+            and shaped(a["shape"], np.int32, count, 3)
+            and shaped(a["means"], np.float32, count, 3)
+            and within(a["shape"][:, 0], 0, MAX_LEVELS)
+        ):
+            return False
+        last = a["shape"][:, :1]
+        size = 4 ** np.clip(last - np.arange(MAX_LEVELS), 0, None)
+        return within(a["starts"], 0, len(a["texels"])) and bool((a["starts"] + size <= len(a["texels"])).all())
+
+    return fits
+
+
+def _pack(albedos: list[Floats], kinds: list[tuple[bool, bool]]) -> Atlas:
     texels: list[Bytes] = []
-    starts = np.zeros((len(materials), MAX_LEVELS), np.int32)
-    shape = np.zeros((len(materials), 3), np.int32)
-    means = np.zeros((len(materials), 3), np.float32)
+    starts = np.zeros((len(albedos), MAX_LEVELS), np.int32)
+    shape = np.zeros((len(albedos), 3), np.int32)
+    means = np.zeros((len(albedos), 3), np.float32)
     total = 0
-    for m, material in enumerate(materials):
-        levels = _mip_levels(_checked(material))
-        shape[m] = len(levels) - 1, material.foliage, material.tile_m is not None
+    for m, (albedo, kind) in enumerate(zip(albedos, kinds, strict=True)):
+        levels = _mip_levels(albedo)
+        shape[m] = len(levels) - 1, *kind
         means[m] = levels[-1].reshape(3)
         for n, (level, relief) in enumerate(zip(levels, _relief(levels), strict=True)):
             starts[m, n] = total
@@ -48,6 +81,12 @@ def pack_atlas(materials: Sequence[Material]) -> Atlas:
             total += len(packed)
         starts[m, len(levels) :] = starts[m, len(levels) - 1]
     return Atlas(np.concatenate(texels), starts, shape, means)
+
+
+def joined(atlas: Atlas, more: Atlas) -> Atlas:
+    """The materials of both, those of ``more`` numbered on."""
+    moved = more._replace(starts=more.starts + np.int32(len(atlas.texels)))
+    return Atlas(*(np.concatenate(pair) for pair in zip(atlas, moved, strict=True)))
 
 
 def _checked(material: Material) -> Floats:

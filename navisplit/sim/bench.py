@@ -1,51 +1,192 @@
-"""How fast the simulator draws and answers, on one core: the figures of ``navisplit bench sim``."""
+"""How fast the simulator is on this machine: the table of ``navisplit bench sim``, each figure beside its target.
+
+Everything but loading, threads and the client is CPU time of one thread: other processes cost it cache and turbo, but
+not time. Of several rounds the shortest counts, because interruptions only ever add; over poses it is the median.
+"""
 
 from __future__ import annotations
 
 import math
+import os
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.frames import Intrinsics, quaternion_from_euler
+from navisplit.sim.moving import Layers
 from navisplit.sim.query import SceneQuery
 from navisplit.sim.renderer import CameraView, RayCaster
 from navisplit.sim.scene import Scene
+from navisplit.sim.things import Thing
 
-_FRAME, _DEPTH = Intrinsics.from_fov(256, 144, 90.0), Intrinsics.from_fov(64, 36, 90.0)
+FRAME, SMALL = Intrinsics.from_fov(256, 144, 90.0), Intrinsics.from_fov(64, 36, 90.0)
+WORLDS = {"50k": {"size_m": 100.0}, "300k": {"size_m": 265.0}}
+"""Forests of about so many triangles: options of the generator, with seed 0."""
+
 _NEAREST_POINTS = 10_000
+_THINGS = 20
 
 
-def bench(world_scene: Scene, *, poses: int = 40, rounds: int = 3, seed: int = 0) -> dict[str, float]:
-    """Measure a scene: CPU time of this thread (other processes still cost cache and turbo), medians over poses.
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
 
-    ``init_s`` is the second construction, so that compiling is not counted.
+    name: str
+    value: float | None  # None: not measured, see note
+    unit: str
+    target: float | None = None
+    at_most: bool = False  # the target is an upper bound
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None where there is none, or no measurement."""
+        if self.value is None or self.target is None:
+            return None
+        return self.value <= self.target if self.at_most else self.value >= self.target
+
+    def as_dict(self) -> dict[str, object]:
+        """For ``--json``."""
+        return {**asdict(self), "met": self.met}
+
+
+Step = Callable[[], Iterator[Row]]
+
+
+def bench_steps(world: str | None, poses: int = 40, rounds: int = 5) -> list[tuple[str, Step]]:
+    """What to measure, step by step; ``world``: only a world by name or path, against no target.
+
+    A new part of the simulator adds its own step here.
     """
-    views = sample_views(SceneQuery(world_scene), poses, np.random.default_rng(seed), _FRAME)
-    RayCaster(world_scene, shadow_resolution=64).render(views[0])
-    started = time.thread_time()
-    caster = RayCaster(world_scene)
-    init_s = time.thread_time() - started
-    small = [CameraView(v.position, v.orientation, _DEPTH) for v in views]
-    frame_s = _times(lambda i: caster.render(views[i]), poses, rounds)
-    depth_s = _times(lambda i: caster.depth_batch(small), 1, rounds + 1) / poses
-    points = np.repeat([v.position for v in views], math.ceil(_NEAREST_POINTS / poses), 0)[:_NEAREST_POINTS]
-    nearest = {
-        limit: float(_times(lambda i, m=limit: caster.query.nearest(points, m), 1, rounds + 1)[0]) / len(points) * 1e6
-        for limit in (1e4, 1.0)
-    }
-    return {
-        "triangles": float(world_scene.triangle_count),
-        "init_s": init_s,
-        "frame_ms_median": float(np.median(frame_s)) * 1e3,
-        "frame_ms_p95": float(np.percentile(frame_s, 95)) * 1e3,
-        "frames_per_s": 1.0 / float(np.median(frame_s)),
-        "depth_images_per_s": 1.0 / float(depth_s[0]),
-        "nearest_us": nearest[1e4],
-        "nearest_within_1m_us": nearest[1.0],
-    }
+    if world is not None:
+        return [(f"world {world}", lambda: _world_rows(_load(world), world, {}, poses, rounds))]
+    targets = {"50k": {"frame": 150.0, "small": 4000.0}, "300k": {"frame": 120.0}}
+    steps: list[tuple[str, Step]] = []
+    for size, options in WORLDS.items():
+
+        def measure(size: str = size, options: dict[str, float] = options) -> Iterator[Row]:
+            return _world_rows(_forest(options), size, targets[size], poses, rounds)
+
+        steps.append((f"forest of {size} triangles", measure))
+    steps.append(("two threads", lambda: thread_rows(RayCaster(_forest(WORLDS["50k"])), poses, rounds)))
+    steps.append(("100 drones and a lidar", _fleet_rows))
+    steps.append(("loading a world", lambda: load_rows("forest")))
+    steps.append(("AirSim's client", _client_rows))
+    return steps
+
+
+def _fleet_rows() -> Iterator[Row]:
+    from navisplit.sim.bench_fleet import bench_fleet
+
+    figures = bench_fleet(_forest(WORLDS["50k"]))
+    yield Row(f"{figures['drones']:.0f} drones", figures["drones_times_real_time"], "x real", 1.0)
+    yield Row("lidar sweep of 10,000 points", figures["lidar_sweep_ms"], "ms")
+
+
+def _client_rows() -> Iterator[Row]:
+    from navisplit.sim.bench_client import client_rows
+
+    return client_rows()
+
+
+def _world_rows(scene: Scene, title: str, targets: dict[str, float], poses: int, rounds: int) -> Iterator[Row]:
+    caster = RayCaster(scene)
+    views = sample_views(caster.query, poses, np.random.default_rng(0), FRAME)
+    return scene_rows(caster, views, title, targets, rounds)
+
+
+def scene_rows(
+    caster: RayCaster, views: Sequence[CameraView], title: str, targets: dict[str, float], rounds: int
+) -> Iterator[Row]:
+    """Frames, depth batches, moving things and distance queries in one scene; ``targets``: of ``frame``, ``small``."""
+    caster.render(views[0])
+    note = f"{caster.scene.triangle_count:,} triangles"
+    frame_s = _times(lambda i: caster.render(views[i]), len(views), rounds)
+    slow_ms = float(np.percentile(frame_s, 95)) * 1e3
+    yield Row(
+        f"{title}: RGB + depth + segmentation 256x144", 1.0 / float(np.median(frame_s)), "frames/s",
+        targets.get("frame"), note=f"{note}, p95 {slow_ms:.1f} ms",
+    )  # fmt: skip
+    small = [CameraView(v.position, v.orientation, SMALL) for v in views]
+    depth_s = float(_times(lambda i: caster.depth_batch(small), 1, rounds + 2)[0]) / len(views)
+    yield Row(f"{title}: depth batches 64x36", 1.0 / depth_s, "images/s", targets.get("small"), note=note)
+    layers, things = Layers(caster.scene), _things(caster, views)
+    layer = layers.layer(things, frozenset(), {})
+    caster.render(views[0], layer)
+    moved_s = _times(lambda i: caster.render(views[i], layer), len(views), rounds)
+    share = float(np.median(moved_s / frame_s)) - 1.0
+    update_s = float(_times(lambda i: layers.layer(things, frozenset(), {}), 1, rounds + 5)[0])
+    note = f"{_THINGS} things of {len(things[0].shape.faces)} triangles; a frame takes {share:+.0%}"
+    yield Row(f"{title}: snapshot of moving things", update_s * 1e3, "ms", 1.0, True, note)
+    points = np.repeat([v.position for v in views], math.ceil(_NEAREST_POINTS / len(views)), 0)[:_NEAREST_POINTS]
+    for limit in (1e4, 1.0):
+        spent = float(_times(lambda i, m=limit: caster.query.nearest(points, m), 1, rounds + 1)[0])
+        within = "" if limit > 1e3 else f" within {limit:.0f} m"
+        yield Row(f"{title}: nearest surface{within}", spent / len(points) * 1e6, "us")
+
+
+def _things(caster: RayCaster, views: Sequence[CameraView]) -> list[Thing]:
+    """Drones of car size, hung in front of the cameras."""
+    shape = Layers(caster.scene).airframe
+    places = [np.asarray(v.position) + [4.0, 0.0, 0.0] for v in views]
+    return [Thing(f"t{i}", shape, tuple(places[i % len(places)]), scale=(6.0, 6.0, 6.0)) for i in range(_THINGS)]
+
+
+def thread_rows(caster: RayCaster, poses: int, rounds: int) -> Iterator[Row]:
+    """Whole frames by two threads against one, in wall time: it needs two idle cores to show what it can."""
+    views = sample_views(caster.query, poses, np.random.default_rng(0), FRAME)
+    caster.render(views[0])
+    spent: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for workers, times in spent.items():
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(caster.render, views[:2]))
+                started = time.perf_counter()
+                list(pool.map(caster.render, views))
+                times.append(time.perf_counter() - started)
+    load = f", load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores" if hasattr(os, "getloadavg") else ""
+    yield Row("two threads against one", min(spent[1]) / min(spent[2]), "x", 1.7, note=f"wall time{load}")
+
+
+def load_rows(world: str) -> Iterator[Row]:
+    """From the world's file to a ray caster, without and with what is kept on disk; kernels are compiled by now."""
+    previous = os.environ.get("XDG_CACHE_HOME")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        try:
+            RayCaster(_load(world))  # imports and compiles
+            _forget(folder)
+            first, again = _wall(lambda: RayCaster(_load(world))), _wall(lambda: RayCaster(_load(world)))
+        finally:
+            os.environ.pop("XDG_CACHE_HOME")
+            if previous is not None:
+                os.environ["XDG_CACHE_HOME"] = previous
+    yield Row(f"load of {world}, first", first, "s", 3.0, True, "wall time")
+    yield Row(f"load of {world}, cached", again, "s", 1.0, True, "wall time")
+
+
+def _forget(folder: str) -> None:
+    from pathlib import Path
+
+    for path in Path(folder).rglob("*.npz"):
+        path.unlink()
+
+
+def _load(world: str) -> Scene:
+    from navisplit.sim.worlds import load_scene
+
+    return load_scene(world)
+
+
+def _forest(options: dict[str, float]) -> Scene:
+    from navisplit.sim.worlds import build_scene, generate
+
+    return build_scene(generate("forest", 0, **options))
 
 
 def sample_views(query: SceneQuery, count: int, rng: np.random.Generator, camera: Intrinsics) -> list[CameraView]:
@@ -65,8 +206,14 @@ def sample_views(query: SceneQuery, count: int, rng: np.random.Generator, camera
     return views
 
 
+def _wall(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
 def _times(call: Callable[[int], object], count: int, rounds: int) -> NDArray[np.float64]:
-    """Shortest CPU time of each of ``count`` calls over the rounds: interruptions only ever add."""
+    """Shortest CPU time of each of ``count`` calls over the rounds."""
     spent = np.empty((rounds, count))
     for r in range(rounds):
         for i in range(count):

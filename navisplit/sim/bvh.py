@@ -5,11 +5,13 @@ Wald 2007, "On fast construction of SAH-based bounding volume hierarchies".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from navisplit.errors import WorldError
+from navisplit.sim.baked import Arrays, fingerprint, recall, shaped, within
 from navisplit.sim.kernel import Floats, Ints, kernel
 
 f32 = np.float32
@@ -34,8 +36,8 @@ class Bvh(NamedTuple):
     order: Ints  # (T,) number of each triangle in the input
 
 
-def build_bvh(vertices: Floats, faces: Ints) -> Bvh:
-    """Build over triangles ``vertices[faces]``; triangles without area are left out.
+def build_bvh(vertices: Floats, faces: Ints, cached: bool = False) -> Bvh:
+    """Build over triangles ``vertices[faces]``; triangles without area are left out. ``cached``: kept on disk.
 
     Raises WorldError when no triangle remains or a vertex is not finite.
     """
@@ -47,9 +49,33 @@ def build_bvh(vertices: Floats, faces: Ints) -> Bvh:
     if len(kept) == 0:
         raise WorldError("Scene geometry: expected at least one triangle with an area, found none. Check the world.")
     corners = np.ascontiguousarray(corners[kept])
-    bounds, links, order = build_nodes(corners.min(1), corners.max(1))
-    triangles = np.ascontiguousarray(corners[order].reshape(-1, 9))
-    return Bvh(bounds, links, triangles, kept[order].astype(np.int32))
+
+    def make() -> Arrays:
+        return dict(zip(("bounds", "links", "order"), build_nodes(corners.min(1), corners.max(1)), strict=True))
+
+    nodes = recall("hierarchy", fingerprint(corners), make, _usable(len(kept))) if cached else make()
+    triangles = np.ascontiguousarray(corners[nodes["order"]].reshape(-1, 9))
+    return Bvh(nodes["bounds"], nodes["links"], triangles, kept[nodes["order"]].astype(np.int32))
+
+
+def _usable(count: int) -> Callable[[Arrays], bool]:
+    """A test of a kept hierarchy over ``count`` triangles: no link of it leads a kernel astray."""
+
+    def fits(nodes: Arrays) -> bool:
+        bounds, links, order = nodes["bounds"], nodes["links"], nodes["order"]
+        number = len(links)
+        if not (shaped(bounds, np.float32, number, 6) and shaped(links, np.int32, None, 3) and number > 0):
+            return False
+        first, size, inner = links[:, 0], links[:, 1], links[:, 1] == 0
+        return (
+            shaped(order, np.int32, count)
+            and bool((np.bincount(order, minlength=count) == 1).all())
+            and within(links[:, 2], 0, 3)
+            and bool((first[inner] > np.flatnonzero(inner)).all() and (first[inner] < number - 1).all())
+            and bool((first >= 0).all() and (size >= 0).all() and (first + size)[~inner].max() <= count)
+        )
+
+    return fits
 
 
 @kernel

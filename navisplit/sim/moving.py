@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from navisplit.sim import airframe
 from navisplit.sim.bvh import STACK_SIZE, Bvh, build_nodes
 from navisplit.sim.contact import SceneProbe
-from navisplit.sim.frame import Moving
 from navisplit.sim.instances import Instances, cast_at_things, nearest_of_things
 from navisplit.sim.kernel import Floats, Ints
 from navisplit.sim.query import SceneQuery, rows_of
 from navisplit.sim.scene import Material, Scene, SceneObject
+from navisplit.sim.shading import Moving
 from navisplit.sim.surface import Surface, build_surface
 from navisplit.sim.things import Thing
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from navisplit.errors import WorldError
+from navisplit.sim.baked import WORTH_TRIANGLES
 from navisplit.sim.bvh import STACK_SIZE, Bvh, build_bvh
 from navisplit.sim.kernel import Floats, Ints
 from navisplit.sim.rays import cast_rays, nearest_points
@@ -36,7 +37,7 @@ class SceneQuery:
         self.vertices: Floats = vertices  # (V, 3) of all objects, m
         self.faces: Ints = np.concatenate(faces).astype(np.int32)  # (T, 3) of all objects, into ``vertices``
         owner = np.repeat(np.arange(len(scene.objects), dtype=np.int32), [len(o.faces) for o in scene.objects])
-        self.bvh: Bvh = build_bvh(self.vertices, self.faces)
+        self.bvh: Bvh = build_bvh(self.vertices, self.faces, scene.triangle_count >= WORTH_TRIANGLES)
         self.object_index: Ints = np.ascontiguousarray(owner[self.bvh.order])  # (T,) owner of each triangle, leaf order
         corners = self.bvh.triangles.reshape(-1, 3, 3).astype(np.float64)
         normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from navisplit.frames import Quaternion, Vector
+from navisplit.sim.settings_reader import Reader
 
 TABLE, IMAGES = "airsim_rec.txt", "images"
 COLUMNS = ("VehicleName", "TimeStamp", "POS_X", "POS_Y", "POS_Z", "Q_W", "Q_X", "Q_Y", "Q_Z", "ImageFile")
@@ -33,6 +34,26 @@ class RecordingSettings:
         if self.shots is None:
             return (SCENE_SHOT,)
         return self.shots.get(vehicle, ()) + (self.shots.get("", ()) if is_default and vehicle else ())
+
+
+def read_recording(entry: Reader) -> RecordingSettings:
+    """The settings of the ``Recording`` entry."""
+    shots: dict[str, list[dict[str, Any]]] = {}
+    for shot in entry.each("Cameras"):
+        request = {
+            "camera_name": shot.text("CameraName", ""),
+            "image_type": int(shot.number("ImageType", 0)),
+            "pixels_as_float": shot.flag("PixelsAsFloat", False),
+            "compress": shot.flag("Compress", True),
+        }
+        shots.setdefault(shot.text("VehicleName", ""), []).append(request)
+    return RecordingSettings(
+        interval_s=max(0.0, entry.number("RecordInterval", 0.05)),
+        on_move=entry.flag("RecordOnMove", False),
+        folder=entry.text("Folder", ""),
+        enabled=entry.flag("Enabled", False),
+        shots={name: tuple(of) for name, of in shots.items()} if "Cameras" in entry.values else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -15,17 +16,22 @@ from numpy.typing import NDArray
 from navisplit.errors import UsageError
 from navisplit.frames import Intrinsics, Quaternion, Vector, rotation_matrix
 from navisplit.sim import airframe
-from navisplit.sim.atlas import pack_atlas
+from navisplit.sim.atlas import joined, pack_atlas
+from navisplit.sim.baked import WORTH_TRIANGLES
 from navisplit.sim.depth import trace_depth
 from navisplit.sim.frame import render_frame, srgb_curve
 from navisplit.sim.kernel import Floats
 from navisplit.sim.moving import Layers, MovingLayer
+from navisplit.sim.normals import trace_normals
+from navisplit.sim.ortho import flat_depth, flat_rows
 from navisplit.sim.query import SceneQuery
-from navisplit.sim.scene import SKY_DEPTH_M, Light, Scene
+from navisplit.sim.scene import SKY_DEPTH_M, Light, Material, Scene
 from navisplit.sim.shading import World
-from navisplit.sim.shadow import bake_shadow, without_triangles
+from navisplit.sim.shadow import ShadowMap, bake_shadow, without_triangles
 from navisplit.sim.sky import bake_sky, bake_variation, sun_vector
 from navisplit.sim.surface import build_surface, ground_colour
+
+ROOF_TEXELS = 1024
 
 
 @dataclass(frozen=True)
@@ -72,36 +78,67 @@ class RayCaster:
         self.query = query if query is not None else SceneQuery(scene)
         self._shadow_resolution = shadow_resolution
         self._seed = zlib.crc32(scene.name.encode())
-        self._atlas = pack_atlas((*scene.materials, *airframe.MATERIALS))
+        self._atlas = pack_atlas((*scene.materials, *airframe.MATERIALS), scene.triangle_count >= WORTH_TRIANGLES)
         self._surface = build_surface(scene, self.query, ao)
         self._variation = bake_variation(self._seed)
         self._curve = srgb_curve()
+        self._shadow: tuple[tuple[float, ...], ShadowMap] | None = None
         self._still = Layers(scene).empty
         self._lock = threading.Lock()
-        self.set_light(scene.light)
+        self._light(scene.light, cached=scene.triangle_count >= WORTH_TRIANGLES)
 
     def set_light(self, light: Light) -> None:
         """Light the scene anew: sky and shadow map (about 0.2 s)."""
+        self._light(light, cached=False)
+
+    def _light(self, light: Light, cached: bool) -> None:
         sky = bake_sky(light, ground_colour(self._surface, self.query, self._atlas), self._seed)
-        shadow = bake_shadow(self.query.bvh.triangles, sun_vector(light), self._shadow_resolution)
+        sun = sun_vector(light)
+        if self._shadow is None or self._shadow[0] != tuple(sun):  # clouds and fog move no shadow
+            shadow = bake_shadow(self.query.bvh.triangles, sun, self._shadow_resolution, cached)
+            self._shadow = (tuple(sun), shadow)
+        shadow = self._shadow[1]
         with self._lock:
             self.light = light
             self._world = World(self.query.bvh, self._surface, self._atlas, shadow, sky, self._variation, self._curve)
             self._thinned: tuple[frozenset[str], World] = (frozenset(), self._world)
 
+    def add_material(self, material: Material) -> None:
+        """One more, numbered on, for things; pictures that are being drawn keep the old ones."""
+        more = pack_atlas((material,))
+        with self._lock:
+            self._atlas = joined(self._atlas, more)
+            self._world = self._world._replace(atlas=self._atlas)
+            self._thinned = (self._thinned[0], self._thinned[1]._replace(atlas=self._atlas))
+
     def render(self, view: CameraView, layer: MovingLayer | None = None) -> Frame:
         """Colour, depth and segmentation of any image size; ``layer``: what moved, None for the scene as baked."""
-        height, width = view.intrinsics.height, view.intrinsics.width
-        frame = Frame(
-            np.empty((height, width, 3), np.uint8),
-            np.empty((height, width), np.float32),
-            np.empty((height, width), np.uint8),
-            np.empty((height, width), np.int32),
-        )
         layer = layer or self._still
-        world, camera = self._world_without(layer.hidden), camera_rows(view)
-        render_frame(world, layer.moving, camera, frame.rgb, frame.depth, frame.segmentation, frame.objects)
+        return _draw(self._world_without(layer.hidden), layer, camera_rows(view), view.intrinsics)
+
+    def render_flat(self, view: CameraView, width_m: float, layer: MovingLayer | None = None) -> Frame:
+        """Orthographic picture: parallel rays ``width_m`` wide from the view's plane on; without air. See ``ortho``."""
+        camera, unit_m, start_m = flat_rows(view.position, view.orientation, view.intrinsics, width_m)
+        layer = layer or self._still
+        world = self._world_without(layer.hidden)
+        clear = world._replace(sky=world.sky._replace(air=np.zeros_like(world.sky.air)))
+        frame = _draw(clear, layer, camera, view.intrinsics)
+        frame.depth = flat_depth(frame.depth, unit_m, start_m)
         return frame
+
+    def normals(self, view: CameraView, layer: MovingLayer | None = None) -> Floats:
+        """Unit normals (H, W, 3) of what the view sees, ENU, towards the camera; zero where there is only sky."""
+        normals = np.empty((view.intrinsics.height, view.intrinsics.width, 3), np.float32)
+        layer = layer or self._still
+        world = self._world_without(layer.hidden)
+        trace_normals(world.bvh, world.surface, layer.moving.things, layer.moving.surface, camera_rows(view), normals)
+        return normals
+
+    @cached_property
+    def roofs(self) -> ShadowMap:
+        """What the open sky reaches, as a shadow map of a sun overhead: rain and snow fall only there."""
+        large = self.scene.triangle_count >= WORTH_TRIANGLES
+        return bake_shadow(self.query.bvh.triangles, (0.0, 0.0, 1.0), ROOF_TEXELS, large)
 
     def depth_batch(self, views: Sequence[CameraView], layer: MovingLayer | None = None) -> NDArray[np.float32]:
         """Planar depth (N, H, W); UsageError when the views differ in size."""
@@ -125,6 +162,19 @@ class RayCaster:
                 shadow = without_triangles(self._world.shadow, rest.triangles, gone) if hidden else self._world.shadow
                 self._thinned = (hidden, self._world._replace(bvh=rest, shadow=shadow))
             return self._thinned[1]
+
+
+def _draw(world: World, layer: MovingLayer, camera: Floats, size: Intrinsics) -> Frame:
+    """One pass of ``camera`` (4, 3) over a picture of ``size``."""
+    shape = size.height, size.width
+    frame = Frame(
+        np.empty((*shape, 3), np.uint8),
+        np.empty(shape, np.float32),
+        np.empty(shape, np.uint8),
+        np.empty(shape, np.int32),
+    )
+    render_frame(world, layer.moving, camera, frame.rgb, frame.depth, frame.segmentation, frame.objects)
+    return frame
 
 
 def camera_rows(view: CameraView) -> Floats:

@@ -6,7 +6,6 @@ Search order as AirSim's: the ``--settings`` argument (a path or JSON text), the
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,38 +14,36 @@ from typing import Any
 import numpy as np
 
 from navisplit.errors import ConfigError
-from navisplit.frames import Vector, quaternion_from_euler
-from navisplit.sim.cameras import ALIASES, Camera, Capture, default_cameras
+from navisplit.frames import Vector
+from navisplit.sim.camera_settings import read_camera, read_cameras
+from navisplit.sim.cameras import Camera, default_cameras
+from navisplit.sim.daylight import TimeOfDay, read_time_of_day
 from navisplit.sim.geodesy import GeoPoint
-from navisplit.sim.recording import RecordingSettings
+from navisplit.sim.recording import RecordingSettings, read_recording
 from navisplit.sim.sensors.settings import sensors_of
 from navisplit.sim.sensors.specs import DEFAULT_SENSORS, Spec
+from navisplit.sim.settings_reader import Reader
 
-DEFAULT_PORT = 41451
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 41451
 DEFAULT_VEHICLE = "SimpleFlight"
-KNOWN_KEYS = {
-    *(
-        "SettingsVersion",
-        "SimMode",
-        "ClockSpeed",
-        "ClockType",
-        "LocalHostIp",
-        "ApiServerPort",
-        "ViewMode",
-        "OriginGeopoint",
-    ),
-    *(
-        "Wind",
-        "CameraDefaults",
-        "Vehicles",
-        "SeeDocsAt",
-        "LogMessagesVisible",
-        "RpcEnabled",
-        "PhysicsEngineName",
-        "Recording",
-        "DefaultSensors",
-    ),
+ANY = object()
+WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("SettingsVersion", "SeeDocsAt", "ViewMode", "LogMessagesVisible", "SubWindows"), (ANY,)),
+    **dict.fromkeys(("EngineSound", "SpeedUnitFactor", "SpeedUnitLabel", "IsFpvVehicle"), (ANY,)),
+    "RpcEnabled": (True,),
+    "ShowLosDebugLines": (False,),
+    "PhysicsEngineName": ("", "FastPhysicsEngine"),
+    "ClockType": ("", "SteppableClock", "ScalableClock"),
+    "DefaultVehicleState": ("", "Armed"),
+    "PawnPath": ("", "DefaultQuadrotor"),
+    "EnableCollisionPassthrogh": (False,),
+    "EnableCollisions": (True,),
+    "AllowAPIAlways": (True,),
+    "EnableTrace": (False,),
+    **dict.fromkeys(("InitMethod", "MeshNamingMethod"), ("",)),
+    "OverrideExisting": (False,),
 }
+"""Keys that are not read, and the values for which that makes no difference; another value is named in a warning."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +65,7 @@ class Settings:
     """What a simulation and its server take from ``settings.json``."""
 
     text: str = "{}"  # as getSettingsString returns it
+    host: str = DEFAULT_HOST  # address on which to listen
     port: int = DEFAULT_PORT
     clock_speed: float = 1.0  # times real time; 0: as fast as possible
     origin: GeoPoint = field(default_factory=lambda: GeoPoint(47.641468, -122.140165, 122.0))
@@ -75,6 +73,9 @@ class Settings:
     vehicles: Mapping[str, VehicleSettings] = field(default_factory=lambda: {DEFAULT_VEHICLE: VehicleSettings()})
     template: VehicleSettings = field(default_factory=VehicleSettings)  # of a vehicle that a script adds
     recording: RecordingSettings = field(default_factory=RecordingSettings)
+    external_cameras: Mapping[str, Camera] = field(default_factory=dict)  # NED from the player start
+    time_of_day: TimeOfDay | None = None
+    palette: Path | None = None  # a user's copy of AirSim's seg_rgbs.txt
     warnings: tuple[str, ...] = ()
 
 
@@ -99,88 +100,45 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
         raise ConfigError(f"{source} is not JSON: {error}. Correct the file.") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{source}: expected a JSON object, got {type(values).__name__}.")
-    reader = _Reader(values, source)
+    reader = Reader(values, source)
     mode = reader.text("SimMode", "Multirotor")
     if mode not in ("", "Multirotor"):
         raise ConfigError(f"{source}: SimMode '{mode}' is not simulated here; only Multirotor is.")
     origin, wind = reader.inside("OriginGeopoint"), reader.inside("Wind")
-    return Settings(
+    place = GeoPoint(
+        origin.number("Latitude", 47.641468),
+        origin.number("Longitude", -122.140165),
+        origin.number("Altitude", 122.0),
+    )
+    colours = reader.inside("SegmentationSettings").text("PaletteFile", "")
+    settings = Settings(
         text=text,
+        host=reader.text("LocalHostIp", DEFAULT_HOST) or DEFAULT_HOST,
         port=int(reader.number("ApiServerPort", DEFAULT_PORT)),
         clock_speed=_clock_speed(reader),
-        origin=GeoPoint(
-            origin.number("Latitude", 47.641468),
-            origin.number("Longitude", -122.140165),
-            origin.number("Altitude", 122.0),
-        ),
+        origin=place,
         wind=np.array([wind.number(axis, 0.0) for axis in "XYZ"]),
         vehicles=_vehicles(reader),
-        recording=_recording(reader.inside("Recording")),
+        recording=read_recording(reader.inside("Recording")),
         template=_defaults(reader),
-        warnings=tuple(f"{source}: '{key}' has no effect here." for key in values if key not in KNOWN_KEYS),
+        external_cameras=read_cameras({}, reader.inside("ExternalCameras")),
+        time_of_day=read_time_of_day(reader.inside("TimeOfDay"), place),
+        palette=Path(colours).expanduser() if colours else None,
     )
+    return replace(settings, warnings=_warnings(reader))
 
 
-class _Reader:
-    """Typed access to one JSON object, with errors that name file and key."""
-
-    def __init__(self, values: Mapping[str, Any], source: str) -> None:
-        self.values, self.source = values, source
-
-    def number(self, key: str, default: float) -> float:
-        value = self.values.get(key, default)
-        if isinstance(value, str) and value.lower() == "nan":  # AirSim's way to say "leave the default"
-            return default
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ConfigError(f"{self.source}: {key} must be a number, got {value!r}.")
-        return float(value) if math.isfinite(value) else default
-
-    def text(self, key: str, default: str) -> str:
-        value = self.values.get(key, default)
-        if not isinstance(value, str):
-            raise ConfigError(f"{self.source}: {key} must be a string, got {value!r}.")
-        return value
-
-    def flag(self, key: str, default: bool) -> bool:
-        value = self.values.get(key, default)
-        if not isinstance(value, bool):
-            raise ConfigError(f"{self.source}: {key} must be true or false, got {value!r}.")
-        return value
-
-    def each(self, key: str) -> list[_Reader]:
-        """A list of objects."""
-        values = self.values.get(key, [])
-        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-            raise ConfigError(f"{self.source}: {key} must be a list of objects, got {values!r}.")
-        return [_Reader(value, f"{self.source}: {key}") for value in values]
-
-    def inside(self, key: str) -> _Reader:
-        value = self.values.get(key, {})
-        if not isinstance(value, dict):
-            raise ConfigError(f"{self.source}: {key} must be an object, got {value!r}.")
-        return _Reader(value, f"{self.source}: {key}")
+def _warnings(reader: Reader) -> tuple[str, ...]:
+    """What somebody wrote and nobody reads."""
+    lines = []
+    for path, value in reader.unread().items():
+        harmless = WITHOUT_EFFECT.get(path.split(".")[-1], ())
+        if ANY not in harmless and value not in harmless:
+            lines.append(f"{reader.source}: '{path}' has no effect here.")
+    return tuple(lines)
 
 
-def _recording(entry: _Reader) -> RecordingSettings:
-    shots: dict[str, list[dict[str, Any]]] = {}
-    for shot in entry.each("Cameras"):
-        request = {
-            "camera_name": shot.text("CameraName", ""),
-            "image_type": int(shot.number("ImageType", 0)),
-            "pixels_as_float": shot.flag("PixelsAsFloat", False),
-            "compress": shot.flag("Compress", True),
-        }
-        shots.setdefault(shot.text("VehicleName", ""), []).append(request)
-    return RecordingSettings(
-        interval_s=max(0.0, entry.number("RecordInterval", 0.05)),
-        on_move=entry.flag("RecordOnMove", False),
-        folder=entry.text("Folder", ""),
-        enabled=entry.flag("Enabled", False),
-        shots={name: tuple(of) for name, of in shots.items()} if "Cameras" in entry.values else None,
-    )
-
-
-def _vehicles(reader: _Reader) -> dict[str, VehicleSettings]:
+def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
     defaults = _defaults(reader)
     vehicles = reader.inside("Vehicles")
     found: dict[str, VehicleSettings] = {}
@@ -189,23 +147,23 @@ def _vehicles(reader: _Reader) -> dict[str, VehicleSettings]:
         kind = entry.text("VehicleType", DEFAULT_VEHICLE)
         if kind.lower() != DEFAULT_VEHICLE.lower():
             raise ConfigError(f"{entry.source}: VehicleType '{kind}' is not simulated here; only {DEFAULT_VEHICLE} is.")
-        if entry.values.get("AutoCreate", True):
+        if entry.flag("AutoCreate", True):
             position = np.array([entry.number(axis, 0.0) for axis in "XYZ"])
             found[name] = VehicleSettings(
                 position,
                 entry.number("Yaw", 0.0),
-                _cameras(defaults.mounted_cameras(), entry.inside("Cameras")),
+                read_cameras(defaults.mounted_cameras(), entry.inside("Cameras")),
                 sensors_of(entry.inside("Sensors"), defaults.sensors),
             )
     return found or {DEFAULT_VEHICLE: defaults}
 
 
-def _defaults(reader: _Reader) -> VehicleSettings:
+def _defaults(reader: Reader) -> VehicleSettings:
     """Of a vehicle that says nothing of its own."""
     return VehicleSettings(cameras=_default_cameras(reader), sensors=sensors_of(reader.inside("DefaultSensors")))
 
 
-def _clock_speed(reader: _Reader) -> float:
+def _clock_speed(reader: Reader) -> float:
     speed = reader.number("ClockSpeed", 1.0)
     if not 0 <= speed <= 1000:
         raise ConfigError(
@@ -214,34 +172,5 @@ def _clock_speed(reader: _Reader) -> float:
     return speed
 
 
-def _default_cameras(reader: _Reader) -> dict[str, Camera]:
-    return {name: _camera(camera, reader.inside("CameraDefaults")) for name, camera in default_cameras().items()}
-
-
-def _cameras(defaults: Mapping[str, Camera], entries: _Reader) -> dict[str, Camera]:
-    cameras = dict(defaults)
-    for key in entries.values:
-        name = ALIASES.get(key, key)
-        cameras[name] = _camera(cameras.get(name, Camera(name, (0.0, 0.0, 0.0))), entries.inside(key))
-    return cameras
-
-
-def _camera(camera: Camera, entry: _Reader) -> Camera:
-    x, y, z = (entry.number(axis, value) for axis, value in zip("XYZ", camera.position, strict=True))
-    orientation = camera.orientation
-    if any(angle in entry.values for angle in ("Pitch", "Roll", "Yaw")):
-        roll, pitch, yaw = (math.radians(entry.number(angle, 0.0)) for angle in ("Roll", "Pitch", "Yaw"))
-        qx, qy, qz, qw = quaternion_from_euler(roll, pitch, yaw).tolist()
-        orientation = (qx, qy, qz, qw)
-    captures = dict(camera.captures)
-    entries = entry.values.get("CaptureSettings", [])
-    for values in entries if isinstance(entries, list) else []:
-        capture = _Reader(values, f"{entry.source}: CaptureSettings")
-        kind = int(capture.number("ImageType", 0))
-        old = camera.capture(kind)
-        width, height = capture.number("Width", old.width), capture.number("Height", old.height)
-        fov = capture.number("FOV_Degrees", old.fov_deg)
-        if not (1 <= width <= 8192 and 1 <= height <= 8192 and 0 < fov < 179):
-            raise ConfigError(f"{capture.source}: expected 1..8192 pixels and 0..179 degrees, got {values!r}.")
-        captures[kind] = Capture(int(width), int(height), fov)
-    return replace(camera, position=(x, y, z), orientation=orientation, captures=captures)
+def _default_cameras(reader: Reader) -> dict[str, Camera]:
+    return {name: read_camera(camera, reader.inside("CameraDefaults")) for name, camera in default_cameras().items()}

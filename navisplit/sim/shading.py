@@ -1,17 +1,26 @@
-"""Colour of a pixel: texture, sun with soft shadow, sky light, air, tone curve. All colour is linear until the end."""
+"""Colour of a packet: texture, sun with soft shadow, sky light, air. All colour is linear until ``lanes.develop``."""
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
-from navisplit.sim.air import clearness, dome_colour, sky_colour
+from navisplit.sim import lanes as at
+from navisplit.sim.air import dome_colour, sky_colour
 from navisplit.sim.atlas import Atlas
 from navisplit.sim.bvh import Bvh
-from navisplit.sim.instances import Instances, Lanes, from_own, hide_from_sun, point_to_own, to_own
-from navisplit.sim.kernel import Bytes, Floats, Ints, floor, index, inlined, outlined
+from navisplit.sim.instances import Instances, Lanes, hide_from_sun
+from navisplit.sim.kernel import Bytes, Floats, Ints, floor, index, inlined, kernel, outlined
+from navisplit.sim.lanes import (
+    enter_frame,
+    face_sun,
+    leave_frame,
+    light_rays,
+    meet_triangle,
+    place_rays,
+    tilt_normals,
+)
 from navisplit.sim.shadow import ShadowMap, sunlit
 from navisplit.sim.sky import Sky
 from navisplit.sim.surface import TRIPLANAR, Surface
@@ -20,8 +29,8 @@ from navisplit.sim.trace import FAR, LANES
 
 f32 = np.float32
 _ZERO, _HALF, _ONE = f32(0.0), f32(0.5), f32(1.0)
-_STEEPEST_RELIEF = f32(0.9)
 _BACK_OFF, _SUN_LIFT_M = f32(0.9999), f32(0.02)  # a ray to the sun starts this far off the surface that it is for
+_OTHER = np.int32(-2)  # in the place of a triangle that is not looked at now
 
 
 class World(NamedTuple):
@@ -36,6 +45,25 @@ class World(NamedTuple):
     curve: Bytes  # (4096,) linear 0..1 -> sRGB
 
 
+class Moving(NamedTuple):
+    """What changes from picture to picture besides the camera."""
+
+    things: Instances
+    surface: Surface  # of the triangles of ``things.shapes``
+    labels: Ints  # (objects,) segmentation ids of the scene's own objects
+
+
+class Shades(NamedTuple):
+    """Scratch for the shading of one packet."""
+
+    lane: Floats  # (lanes.SIZE,)
+    points: Floats  # (3, 32)
+    visible: Floats  # (32,) share of the sun that things leave
+    current: Ints  # (32,) triangles that are looked at, or _OTHER
+    waiting: Ints  # (32,) 1 where a triangle has still to be looked at
+    kinds: Ints  # (2 x 32,) material, MAPPED or TRIPLANAR
+
+
 @inlined
 def _variation(table: Floats, x: np.float32, y: np.float32) -> np.float32:
     """Brightness of the ground at (x, y), one table entry per 0.75 m, repeating after 384 m."""
@@ -47,186 +75,145 @@ def _variation(table: Floats, x: np.float32, y: np.float32) -> np.float32:
     return (table[j, i] * (_ONE - a) + table[j, k] * a) * (_ONE - b) + (table[l, i] * (_ONE - a) + table[l, k] * a) * b
 
 
-@inlined
-def _direct(world: World, foliage: bool, nx: np.float32, ny: np.float32, nz: np.float32,
-            x: np.float32, y: np.float32, z: np.float32) -> np.float32:  # fmt: skip
-    """Share of the sunlight that reaches a point and is scattered to the eye (cosine x visibility)."""
-    sun, texel = world.sky.sun, world.shadow.texel_m[0]
-    cosine = nx * sun[0] + ny * sun[1] + nz * sun[2]
-    # Off the surface by about the filter's radius, or its own texels would shade it (acne); more where light grazes.
-    lift = texel * f32(1.6) * math.sqrt(max(_ONE - cosine * cosine, _ZERO)) + f32(0.01)
-    push = texel * f32(0.5) + f32(0.02)
-    if foliage:
-        # leaves scatter light forward and back, whatever way they face
-        cosine = f32(0.30) + (f32(0.45) * cosine if cosine > 0 else f32(-0.18) * cosine)
-        lift, push = _ZERO, texel * f32(1.5) + f32(0.10)
-    if cosine <= 0:
-        return _ZERO
-    return cosine * sunlit(
-        world.shadow, x + nx * lift + sun[0] * push, y + ny * lift + sun[1] * push, z + nz * lift + sun[2] * push
-    )
+@outlined
+def _meet_triangles(atlas: Atlas, triangles: Floats, surface: Surface, pixel: np.float32, shades: Shades) -> None:
+    """What the rays of ``shades.current`` see, one of their few different triangles after another."""
+    current, waiting, kinds = shades.current, shades.waiting, shades.kinds
+    for k in range(LANES):
+        waiting[k] = 1 if current[k] >= 0 else 0
+    for k in range(LANES):
+        if waiting[k] == 0:
+            continue
+        t = current[k]
+        material, mode = surface.kinds[t, 0], surface.kinds[t, 1]
+        leaf = _ONE if atlas.shape[material, 1] != 0 else _ZERO
+        meet_triangle(shades.lane, triangles, surface.values, t, leaf, pixel, current)
+        for j in range(LANES):
+            here = current[j] == t
+            waiting[j] = 0 if here else waiting[j]
+            kinds[j] = material if here else kinds[j]
+            kinds[LANES + j] = mode if here else kinds[LANES + j]
 
 
 @inlined
-def _weights(corners: Floats, t: int, x: np.float32, y: np.float32, z: np.float32) -> tuple:
-    """Face normal (not unit) and weights of the second and third corner at point (x, y, z) of triangle t."""
-    ux, uy, uz = corners[t, 3] - corners[t, 0], corners[t, 4] - corners[t, 1], corners[t, 5] - corners[t, 2]
-    vx, vy, vz = corners[t, 6] - corners[t, 0], corners[t, 7] - corners[t, 1], corners[t, 8] - corners[t, 2]
-    fx, fy, fz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-    px, py, pz = x - corners[t, 0], y - corners[t, 1], z - corners[t, 2]
-    scale = _ONE / (fx * fx + fy * fy + fz * fz)
-    b = ((py * vz - pz * vy) * fx + (pz * vx - px * vz) * fy + (px * vy - py * vx) * fz) * scale
-    c = ((uy * pz - uz * py) * fx + (uz * px - ux * pz) * fy + (ux * py - uy * px) * fz) * scale
-    return fx, fy, fz, b, c
-
-
-@inlined
-def _unit(x: np.float32, y: np.float32, z: np.float32) -> tuple:
-    scale = _ONE / math.sqrt(x * x + y * y + z * z + f32(1e-12))
-    return x * scale, y * scale, z * scale
-
-
-@inlined
-def _tilt(nx: np.float32, ny: np.float32, nz: np.float32, gx: np.float32, gy: np.float32, gz: np.float32) -> tuple:
-    """Normal of a surface whose height has slope g (world axes), limited."""
-    along = gx * nx + gy * ny + gz * nz
-    gx, gy, gz = gx - along * nx, gy - along * ny, gz - along * nz
-    limit = _STEEPEST_RELIEF / max(math.sqrt(gx * gx + gy * gy + gz * gz), _STEEPEST_RELIEF)
-    return _unit(nx - gx * limit, ny - gy * limit, nz - gz * limit)
-
-
-@inlined
-def _albedo(world: World, surface: Surface, t: int, b: np.float32, c: np.float32, x: np.float32, y: np.float32,
-            z: np.float32, nx: np.float32, ny: np.float32, nz: np.float32, footprint: np.float32) -> tuple:  # fmt: skip
-    """Linear colour of the material and the slope of its relief in axes of the frame; ``footprint`` tiles per pixel."""
-    s, material, a = surface.values, surface.kinds[t, 0], _ONE - b - c
-    if surface.kinds[t, 1] == TRIPLANAR:
-        red, green, blue, gx, gy, gz = blend_planes(world.atlas, material, x, y, z, nx, ny, nz, s[t, 18], footprint)
+def _lay_texture(world: World, lane: Floats, k: int, material: int, mode: int) -> None:
+    """Colour of the material and slope of the relief of ray k."""
+    x, y, z = lane[at.PX + k], lane[at.PY + k], lane[at.PZ + k]
+    tiles, footprint = lane[at.TILES + k], lane[at.FOOTPRINT + k]
+    if mode == TRIPLANAR:
+        red, green, blue, gx, gy, gz = blend_planes(
+            world.atlas, material, x, y, z, lane[at.NX + k], lane[at.NY + k], lane[at.NZ + k], tiles, footprint
+        )
     else:
-        u = s[t, 12] * a + s[t, 14] * b + s[t, 16] * c
-        v = s[t, 13] * a + s[t, 15] * b + s[t, 17] * c
-        red, green, blue, gu, gv = sample(world.atlas, material, u, v, s[t, 18], footprint)
-        gx, gy, gz = gu * s[t, 19] + gv * s[t, 22], gu * s[t, 20] + gv * s[t, 23], gu * s[t, 21] + gv * s[t, 24]
+        red, green, blue, gu, gv = sample(world.atlas, material, lane[at.U + k], lane[at.V + k], tiles, footprint)
+        gx = gu * lane[at.AX + k] + gv * lane[at.DX + k]
+        gy = gu * lane[at.AY + k] + gv * lane[at.DY + k]
+        gz = gu * lane[at.AZ + k] + gv * lane[at.DZ + k]
     if world.atlas.shape[material, 2] != 0:
         vary = _variation(world.variation, x + z * f32(0.6), y - z * f32(0.5))
         warm = _HALF * _variation(world.variation, y * f32(0.41) + z, x * f32(-0.41) + z) - _HALF
         red, green, blue = red * vary * (_ONE + warm), green * vary, blue * vary * (_ONE - warm)
-    return red, green, blue, gx, gy, gz
-
-
-@inlined
-def _look(world: World, triangles: Floats, surface: Surface, t: int, x: np.float32, y: np.float32, z: np.float32,
-          dx: np.float32, dy: np.float32, dz: np.float32, distance: np.float32, length: np.float32,
-          pixel: np.float32) -> tuple:  # fmt: skip
-    """Colour, normal and openness at a point of triangle t, met in direction d; all in the triangle's own frame.
-
-    ``pixel``: metres per pixel at distance 1; ``length`` of d.
-    """
-    fx, fy, fz, b, c = _weights(triangles, t, x, y, z)
-    s, a = surface.values, _ONE - b - c
-    nx, ny, nz = _unit(
-        s[t, 0] * a + s[t, 3] * b + s[t, 6] * c,
-        s[t, 1] * a + s[t, 4] * b + s[t, 7] * c,
-        s[t, 2] * a + s[t, 5] * b + s[t, 8] * c,
-    )
-    slope = fx * dx + fy * dy + fz * dz
-    if slope > 0:  # seen from behind
-        nx, ny, nz = -nx, -ny, -nz
-    openness = s[t, 9] * a + s[t, 10] * b + s[t, 11] * c
-    # The footprint grows with distance and obliqueness; its square root is a compromise between blur and shimmer.
-    oblique = max(abs(slope) / (math.sqrt(fx * fx + fy * fy + fz * fz) * length), f32(0.08))
-    footprint = distance * length * pixel * s[t, 18] / math.sqrt(oblique)
-    red, green, blue, gx, gy, gz = _albedo(world, surface, t, b, c, x, y, z, nx, ny, nz, footprint)
-    if world.atlas.shape[surface.kinds[t, 0], 1] != 0:
-        openness = f32(0.3) + f32(0.7) * openness  # light seeps through leaves
-    else:
-        nx, ny, nz = _tilt(nx, ny, nz, gx, gy, gz)
-    return red, green, blue, nx, ny, nz, openness
-
-
-@inlined
-def _lit(world: World, foliage: bool, visible: np.float32, red: np.float32, green: np.float32, blue: np.float32,
-         nx: np.float32, ny: np.float32, nz: np.float32, openness: np.float32, x: np.float32, y: np.float32,
-         z: np.float32) -> tuple:  # fmt: skip
-    """Light that a surface sends to the eye; ``visible``: share of the sun that no thing hides. In the map."""
-    sun = visible * _direct(world, foliage, nx, ny, nz, x, y, z) if visible > 0 else _ZERO
-    up = _HALF + (f32(0.25) if foliage else _HALF) * nz
-    sky = world.sky
-    return (
-        red * (sky.sunlight[0] * sun + openness * (sky.above[0] * up + sky.below[0] * (_ONE - up))),
-        green * (sky.sunlight[1] * sun + openness * (sky.above[1] * up + sky.below[1] * (_ONE - up))),
-        blue * (sky.sunlight[2] * sun + openness * (sky.above[2] * up + sky.below[2] * (_ONE - up))),
-    )
-
-
-@inlined
-def _through_air(sky: Sky, length: np.float32, dx: np.float32, dy: np.float32, dz: np.float32, red: np.float32,
-                 green: np.float32, blue: np.float32) -> tuple:  # fmt: skip
-    """Colour behind ``length`` metres of air in unit direction d."""
-    clear = clearness(length * sky.air[0])
-    far_red, far_green, far_blue = dome_colour(sky.haze, dx, dy, max(dz, _ZERO))
-    return (
-        far_red + (red - far_red) * clear,
-        far_green + (green - far_green) * clear,
-        far_blue + (blue - far_blue) * clear,
-    )
+    lane[at.RED + k], lane[at.GREEN + k], lane[at.BLUE + k] = red, green, blue
+    lane[at.GX + k], lane[at.GY + k], lane[at.GZ + k] = gx, gy, gz
 
 
 @outlined
-def shade_packet(world: World, origin: Floats, directions: Floats, distance: Floats, hit: Ints, thing: Ints,
-                 visible: Floats, pixel: np.float32, colour: Floats) -> None:  # fmt: skip
-    """Linear colour (3, 32) of the rays of a packet that hit the scene or nothing, not a thing."""
-    sky = world.sky
+def _lay_textures(world: World, shades: Shades, hit: Ints) -> None:
     for k in range(LANES):
-        if thing[k] >= 0:
-            continue
-        dx, dy, dz = directions[0, k], directions[1, k], directions[2, k]
-        length = math.sqrt(dx * dx + dy * dy + dz * dz)
-        ux, uy, uz = dx / length, dy / length, dz / length
+        if hit[k] >= 0:
+            _lay_texture(world, shades.lane, index(k), shades.kinds[k], shades.kinds[LANES + k])
+
+
+@outlined
+def _ask_shadow(shadow: ShadowMap, lane: Floats, hit: Ints) -> None:
+    """Leave to every ray that faces the sun what the scene leaves of it."""
+    for k in range(LANES):
+        n = index(k)
+        if hit[k] >= 0 and lane[at.SUN + n] > 0:
+            lane[at.SUN + n] *= sunlit(shadow, lane[at.SX + n], lane[at.SY + n], lane[at.SZ + n])
+
+
+@outlined
+def _look_up_haze(sky: Sky, lane: Floats, hit: Ints) -> None:
+    """Colour of the air in the direction of every ray that hit something."""
+    for k in range(LANES):
+        n = index(k)
+        if hit[k] >= 0:
+            red, green, blue = dome_colour(sky.haze, lane[at.UX + n], lane[at.UY + n], max(lane[at.UZ + n], _ZERO))
+            lane[at.HAZE_RED + n], lane[at.HAZE_GREEN + n], lane[at.HAZE_BLUE + n] = red, green, blue
+
+
+@outlined
+def _paint_sky(sky: Sky, lane: Floats, hit: Ints) -> None:
+    """Colour of every ray that hit nothing."""
+    for k in range(LANES):
+        n = index(k)
         if hit[k] < 0:
-            colour[0, k], colour[1, k], colour[2, k] = sky_colour(sky, ux, uy, uz)
-            continue
-        t, far = index(hit[k]), distance[k]
-        x, y, z = origin[0] + dx * far, origin[1] + dy * far, origin[2] + dz * far
-        red, green, blue, nx, ny, nz, openness = _look(
-            world, world.bvh.triangles, world.surface, t, x, y, z, dx, dy, dz, far, length, pixel
-        )
-        foliage = world.atlas.shape[world.surface.kinds[t, 0], 1] != 0
-        red, green, blue = _lit(world, foliage, visible[k], red, green, blue, nx, ny, nz, openness, x, y, z)
-        colour[0, k], colour[1, k], colour[2, k] = _through_air(sky, far * length, ux, uy, uz, red, green, blue)
+            red, green, blue = sky_colour(sky, lane[at.UX + n], lane[at.UY + n], lane[at.UZ + n])
+            lane[at.RED + n], lane[at.GREEN + n], lane[at.BLUE + n] = red, green, blue
 
 
 @outlined
-def shade_things(world: World, things: Instances, surface: Surface, origin: Floats, directions: Floats,
-                 distance: Floats, hit: Ints, thing: Ints, visible: Floats, pixel: np.float32,
-                 colour: Floats) -> None:  # fmt: skip
-    """Linear colour (3, 32) of the rays of a packet that hit a thing; its texture is laid in its own frame."""
+def _meet_things(world: World, moving: Moving, hit: Ints, thing: Ints, pixel: np.float32, shades: Shades) -> None:
+    """As ``_meet_triangles`` for the rays that hit things, each in its own frame."""
+    things, current = moving.things, shades.current
     for k in range(LANES):
-        if thing[k] < 0:
+        n = thing[k]
+        if n < 0:
             continue
-        n, t, far = thing[k], index(hit[k]), distance[k]
-        dx, dy, dz = directions[0, k], directions[1, k], directions[2, k]
-        length = math.sqrt(dx * dx + dy * dy + dz * dz)
-        x, y, z = origin[0] + dx * far, origin[1] + dy * far, origin[2] + dz * far
-        px, py, pz = point_to_own(things.frames, n, x, y, z)
-        rx, ry, rz = to_own(things.frames, n, dx, dy, dz)
-        red, green, blue, nx, ny, nz, openness = _look(
-            world, things.shapes.triangles, surface, t, px, py, pz, rx, ry, rz, far, length, pixel
-        )
-        nx, ny, nz = from_own(things.frames, n, nx, ny, nz)
-        foliage = world.atlas.shape[surface.kinds[t, 0], 1] != 0
-        red, green, blue = _lit(world, foliage, visible[k], red, green, blue, nx, ny, nz, openness, x, y, z)
-        scale = _ONE / length
-        colour[0, k], colour[1, k], colour[2, k] = _through_air(
-            world.sky, far * length, dx * scale, dy * scale, dz * scale, red, green, blue
-        )
+        met = False
+        for j in range(k):
+            met |= thing[j] == n
+        if not met:
+            enter_frame(shades.lane, things.frames, n, thing)
+            for j in range(LANES):
+                current[j] = hit[j] if thing[j] == n else _OTHER
+            _meet_triangles(world.atlas, things.shapes.triangles, moving.surface, pixel, shades)
+
+
+@outlined
+def _leave_things(things: Instances, thing: Ints, lane: Floats) -> None:
+    for k in range(LANES):
+        n = thing[k]
+        met = n < 0
+        for j in range(k):
+            met |= thing[j] == n
+        if not met:
+            leave_frame(lane, things.frames, n, thing)
+
+
+@outlined
+def shade_packet(world: World, moving: Moving, origin: Floats, directions: Floats, distance: Floats, hit: Ints,
+                 thing: Ints, pixel: np.float32, any_things: bool, shades: Shades) -> None:  # fmt: skip
+    """Linear colour of a packet's rays, in rows RED, GREEN and BLUE of ``shades.lane``.
+
+    ``hit`` (32,): triangle of the scene, or of ``moving.things.shapes`` where ``thing`` (32,) is a row; -1: sky.
+    """
+    lane, current, sky, solid = shades.lane, shades.current, world.sky, False
+    place_rays(lane, origin, directions, distance)
+    for k in range(LANES):
+        current[k] = hit[k] if thing[k] < 0 else _OTHER
+        solid |= hit[k] >= 0
+    if solid:
+        _meet_triangles(world.atlas, world.bvh.triangles, world.surface, pixel, shades)
+        if any_things:
+            _meet_things(world, moving, hit, thing, pixel, shades)
+        _lay_textures(world, shades, hit)
+        if any_things:
+            _leave_things(moving.things, thing, lane)
+        tilt_normals(lane)
+        face_sun(lane, sky.sun, world.shadow.texel_m[0], world.shadow.to_texel, shades.visible)
+        _ask_shadow(world.shadow, lane, hit)
+        _look_up_haze(sky, lane, hit)
+        light_rays(lane, sky.sunlight, sky.above, sky.below, sky.air[0])
+    _paint_sky(sky, lane, hit)
 
 
 @outlined
 def shade_from_things(world: World, things: Instances, origin: Floats, directions: Floats, distance: Floats,
-                      hit: Ints, lanes: Lanes, points: Floats, stack: Ints, visible: Floats) -> None:  # fmt: skip
-    """Share of the sun (32,) that things leave to what a packet hit; ``points`` (3, 32) is scratch."""
-    sun = world.sky.sun
+                      hit: Ints, lanes: Lanes, stack: Ints, shades: Shades) -> None:  # fmt: skip
+    """Share of the sun that things leave to what a packet hit, to ``shades.visible`` (32,)."""
+    sun, points, visible = world.sky.sun, shades.points, shades.visible
     for k in range(LANES):
         for c in range(3):
             points[c, k] = origin[c] + directions[c, k] * distance[k] * _BACK_OFF + sun[c] * _SUN_LIFT_M
@@ -234,3 +221,16 @@ def shade_from_things(world: World, things: Instances, origin: Floats, direction
     hide_from_sun(things, sun, points, lanes, stack, visible)
     for k in range(LANES):
         visible[k] = _ONE if visible[k] > 0 else _ZERO
+
+
+@kernel
+def new_shades() -> Shades:
+    """Scratch of a packet that nothing hides from the sun."""
+    return Shades(
+        np.zeros(at.SIZE, np.float32),
+        np.empty((3, LANES), np.float32),
+        np.ones(LANES, np.float32),
+        np.empty(LANES, np.int32),
+        np.empty(LANES, np.int32),
+        np.zeros(2 * LANES, np.int32),
+    )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from navisplit.sim.baked import Arrays, fingerprint, recall, shaped
 from navisplit.sim.kernel import Floats, index, inlined, kernel
 
 f32 = np.float32
@@ -27,8 +28,33 @@ class ShadowMap(NamedTuple):
     extremes: Floats  # (N/4, N/4, 2) least and largest depth that the filter meets around a block of 4x4 texels
 
 
-def bake_shadow(triangles: Floats, sun: ArrayLike, resolution: int) -> ShadowMap:
-    """Render triangles (T, 9) along the direction from the sun; ``sun`` (3,) is the unit vector towards it."""
+def bake_shadow(triangles: Floats, sun: ArrayLike, resolution: int, cached: bool = False) -> ShadowMap:
+    """Render triangles (T, 9) along the direction from the sun; ``sun`` (3,) is the unit vector towards it.
+
+    ``cached``: kept on disk.
+    """
+
+    def make() -> Arrays:
+        return _bake(triangles, sun, resolution)._asdict()
+
+    if not cached:
+        return ShadowMap(**make())
+    key = fingerprint(triangles, np.asarray(sun, np.float64), resolution)
+    return ShadowMap(**recall("shadow", key, make, lambda a: _usable(a, resolution)))
+
+
+def _usable(a: Arrays, resolution: int) -> bool:
+    blocks = (resolution + _BLOCK - 1) // _BLOCK
+    return (
+        shaped(a["depth"], np.float32, resolution, resolution)
+        and shaped(a["to_texel"], np.float32, 3, 4)
+        and shaped(a["texel_m"], np.float32, 1)
+        and shaped(a["extremes"], np.float32, blocks, blocks, 2)
+        and bool(np.isfinite(a["to_texel"]).all())
+    )
+
+
+def _bake(triangles: Floats, sun: ArrayLike, resolution: int) -> ShadowMap:
     towards = np.asarray(sun, np.float64)
     helper = np.array([0.0, 0.0, 1.0]) if abs(towards[2]) < 0.99 else np.array([0.0, 1.0, 0.0])
     right = np.cross(helper, towards)
@@ -37,8 +63,10 @@ def bake_shadow(triangles: Floats, sun: ArrayLike, resolution: int) -> ShadowMap
     seen = triangles.reshape(-1, 3).astype(np.float64) @ axes.T
     low, high = seen.min(0) - _MARGIN_M, seen.max(0) + _MARGIN_M
     # The map covers where the triangles are, not the empty fields around: its texels are the sharpness of shadows.
-    low[:2] = np.maximum(low[:2], np.quantile(seen[:, :2], _OUTSKIRTS, axis=0) - _OUTSKIRTS_MARGIN_M)
-    high[:2] = np.minimum(high[:2], np.quantile(seen[:, :2], 1.0 - _OUTSKIRTS, axis=0) + _OUTSKIRTS_MARGIN_M)
+    tail = int(_OUTSKIRTS * (len(seen) - 1))
+    ranked = np.partition(seen[:, :2], (tail, len(seen) - 1 - tail), axis=0)
+    low[:2] = np.maximum(low[:2], ranked[tail] - _OUTSKIRTS_MARGIN_M)
+    high[:2] = np.minimum(high[:2], ranked[len(seen) - 1 - tail] + _OUTSKIRTS_MARGIN_M)
     texel = float(max(high[0] - low[0], high[1] - low[1])) / resolution
     scale = np.array([1.0 / texel, 1.0 / texel, 1.0])
     to_texel = np.concatenate([axes * scale[:, None], (-low * scale)[:, None]], axis=1).astype(np.float32)
@@ -120,12 +148,12 @@ def _extremes(depth: Floats) -> Floats:
 
 
 @inlined
-def sunlit(shadow: ShadowMap, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
-    """Share of the sun's disc seen from a point, 0..1: 4x4 comparisons, bilinear weights (percentage-closer filter)."""
-    m, size = shadow.to_texel, shadow.depth.shape[0]
-    u = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3] - _HALF
-    v = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3] - _HALF
-    depth = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+def sunlit(shadow: ShadowMap, u: np.float32, v: np.float32, depth: np.float32) -> np.float32:
+    """Share of the sun's disc seen from a point (column, row, depth) of the map, 0..1: a percentage-closer filter.
+
+    4x4 comparisons with bilinear weights.
+    """
+    u, v, size = u - _HALF, v - _HALF, shadow.depth.shape[0]
     if u < 1 or v < 1 or u >= size - 3 or v >= size - 3:
         return _ONE
     column, row = int(u), int(v)

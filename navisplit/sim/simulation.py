@@ -9,6 +9,7 @@ import numpy as np
 from navisplit.errors import SimulatorError, UsageError, nearest_name
 from navisplit.frames import Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim import quadrotor
+from navisplit.sim.atmosphere import Atmosphere, Conditions
 from navisplit.sim.contact import SceneProbe
 from navisplit.sim.encounters import Encounters
 from navisplit.sim.geodesy import geo_of
@@ -55,7 +56,11 @@ class Simulation:
         self._owed_ns = 0
         self.clock_ns = start_ns
         self.things = Things(scene)
+        self.atmosphere = Atmosphere(scene.light, self.settings.origin)
+        if self.settings.time_of_day is not None:
+            self.atmosphere.set_time_of_day(self.settings.time_of_day, start_ns)
         self.markers = Markers()
+        self.external_cameras = dict(self.settings.external_cameras)  # by name; poses are NED from the player start
         self._encounters = Encounters()
         self._survey(probe)
         self.wind = np.asarray(self.settings.wind, np.float64)
@@ -105,6 +110,7 @@ class Simulation:
         self.scene, self.renderer = scene, renderer
         self.things = Things(scene)
         self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
+        self.atmosphere.enter(scene.light)
         self.markers.clear()
         self._survey(probe)
         self._vehicles = {name: self._build(name) for name in self._setups}
@@ -124,6 +130,13 @@ class Simulation:
     def materials(self) -> tuple[Material, ...]:
         """The scene's, and behind them those of the vehicles' bodies: what the things' numbers count."""
         return self._layers.materials
+
+    def add_material(self, material: Material) -> int:
+        """A look that things can have from now on; its number."""
+        if self.renderer is not None:
+            self.renderer.add_material(material)
+        self._layers.materials += (material,)
+        return len(self._layers.materials) - 1
 
     def vehicle(self, name: str = "") -> Vehicle:
         """By name; the empty name is the first one. Raises SimulatorError."""
@@ -221,12 +234,19 @@ class Simulation:
         for vehicle in self._vehicles.values():
             vehicle.reset()
 
+    def conditions(self) -> Conditions:
+        """Light and weather now."""
+        return self.atmosphere.conditions(self.clock_ns, self._start_ns, self.seed)
+
     def capture(self, camera: str = "0", vehicle: str = "") -> Frame:
-        """Picture, depth and segmentation of a camera now. Raises SimulatorError without a renderer."""
+        """Picture in this weather, depth and segmentation of a camera now. Raises SimulatorError without a renderer."""
         if self.renderer is None:
             raise SimulatorError("This simulation has no renderer: give Simulation(scene, renderer=RayCaster(scene)).")
+        from navisplit.sim.pictures import Film
+
         drone = self.vehicle(vehicle)
-        return self.renderer.render(drone.camera_view(camera), self.snapshot(without=drone.name))
+        layer = self.snapshot(without=drone.name)
+        return Film(self.renderer, drone.camera_view(camera), self.conditions(), layer=layer).shown()
 
 
 def _query(scene: Scene, renderer: RayCaster | None) -> SceneProbe:

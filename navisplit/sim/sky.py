@@ -7,6 +7,7 @@ unit circle and there is no seam. Our own simple model: gradient, glow around th
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,10 @@ _WORD = np.uint64(0xFFFFFFFF)
 _DOME_SIZE, _HAZE_SIZE = 512, 64
 _LIT_REFERENCE = 2.3  # irradiance on the ground that is shown unchanged; the camera adapts to the rest in part
 _ADAPTATION = 0.65  # 0 fixed exposure .. 1 every light looks equally bright
+_NIGHT_DIMMED = 0.72  # how much less than that the camera adapts to the night
+_MOONRISE_DEG = -5.0  # height of the sun at which the moon takes over; neither casts a shadow then
+_MOONLIGHT = np.array([0.020, 0.024, 0.034])
+_NIGHT_SKY = np.array([0.006, 0.008, 0.014])
 
 
 class Sky(NamedTuple):
@@ -37,39 +42,93 @@ class Sky(NamedTuple):
 
 
 def sun_vector(light: Light) -> NDArray[np.float64]:
-    """Unit vector towards the sun, kept 2 degrees above the horizon so that shadows stay finite."""
+    """Unit vector towards what casts shadows: the sun, kept 2 degrees above the horizon so that they stay finite.
+
+    Once the sun's light is gone it is a moon opposite to it, 35 degrees high (our choice).
+    """
     x, y, z = light.sun_direction
     flat = math.hypot(x, y)
-    angle = max(math.atan2(z, flat), math.radians(2.0))
+    height = math.atan2(z, flat)
     heading = math.atan2(y, x) if flat > 0 else 0.0
-    return np.array([math.cos(heading) * math.cos(angle), math.sin(heading) * math.cos(angle), math.sin(angle)])
+    if math.degrees(height) < _MOONRISE_DEG:
+        heading, height = heading + math.pi, math.radians(35.0)
+    height = max(height, math.radians(2.0))
+    return np.array([math.cos(heading) * math.cos(height), math.sin(heading) * math.cos(height), math.sin(height)])
+
+
+class _Palette(NamedTuple):
+    """Colours of light and air before exposure, linear (3,) each."""
+
+    sunlight: NDArray[np.float64]
+    above: NDArray[np.float64]
+    below: NDArray[np.float64]
+    zenith: NDArray[np.float64]
+    horizon: NDArray[np.float64]
+    glow: NDArray[np.float64]
+    disc: float
+    exposure: float
+
+
+def _palette(light: Light, ground_colour: NDArray[np.floating]) -> _Palette:
+    sun = sun_vector(light)
+    x, y, z = light.sun_direction
+    height = math.degrees(math.atan2(z, math.hypot(x, y)))
+    direct = _step(-1.0, 14.0, height)  # reddened and dimmed by the long way through the air
+    dusk = 1.0 - _step(-1.0, 12.0, height)
+    skylight = math.exp(-0.013 * max(0.0, 12.0 - height) ** 2)
+    night = 1.0 - _step(-12.0, -4.0, height)
+    overcast = float(np.clip((light.cloud_cover - 0.55) / 0.4, 0.0, 1.0)) ** 1.5
+    low_sun = float(np.clip(1.0 - z / 0.45, 0.0, 1.0))
+    tint = _tint(float(np.clip(light.warmth + 0.5 * low_sun, -1.0, 1.0)))
+    ember = 1.0 + (np.array([1.15, 0.62, 0.30]) - 1.0) * dusk * (1.0 - overcast)
+    sunlight = np.array([2.15, 1.98, 1.74]) * tint * ember * light.sun_intensity * (1.0 - 0.93 * overcast) * direct
+    sunlight = sunlight + _MOONLIGHT * (night * (1.0 - 0.9 * overcast))
+    blue = np.array([0.40, 0.56, 0.88]) * (1.0 - 0.35 * low_sun)
+    grey = np.array([0.72, 0.76, 0.80])
+    above = (blue * (1.0 - overcast) * 0.8 + grey * (0.18 * light.cloud_cover + 0.75 * overcast)) * light.ambient
+    above = above * skylight + _NIGHT_SKY * (1.0 - skylight)
+    below = ground_colour * (sunlight * sun[2] * 0.45 + above * 0.6) + 0.02 * max(skylight, 0.01)
+    irradiance = float((sunlight * sun[2] + above).mean())
+    exposure = (_LIT_REFERENCE / max(irradiance, 1e-3)) ** _ADAPTATION * 0.98 * (1.0 - _NIGHT_DIMMED * (1.0 - skylight))
+    zenith = (np.array([0.17, 0.33, 0.68]) * (1.0 - overcast) + grey * 0.62 * overcast) * (1.0 - 0.3 * low_sun)
+    horizon = np.array([0.70, 0.78, 0.88]) * (1.0 - overcast) + grey * 0.85 * overcast
+    horizon = horizon * (tint * 0.5 + 0.5) * (1.0 - 0.2 * low_sun) * (1.0 + (ember - 1.0) * 0.55)
+    glow = np.array([1.0, 0.86, 0.62]) * tint * (0.55 + 0.5 * low_sun) * (1.0 - 0.85 * overcast) * light.sun_intensity
+    evening = 1.0 - 0.45 * (1.0 - _step(1.0, 18.0, height)) * (1.0 - night)  # the sky fades before the ground does
+    zenith, horizon = zenith * evening, horizon * evening
+    glow = glow * ember**2 * max(skylight**0.5, 0.02) + 0.01 * night
+    zenith, horizon = (c * skylight + 0.6 * _NIGHT_SKY * (1.0 - skylight) for c in (zenith, horizon))
+    disc = 6.0 * (1.0 - overcast) * light.sun_intensity * (1.0 - 0.6 * light.cloud_cover)
+    disc *= _step(-1.0, 1.0, height) + 0.02 * night
+    return _Palette(sunlight, above, below, zenith, horizon, glow, disc, exposure)
 
 
 def bake_sky(light: Light, ground_colour: Floats, seed: int) -> Sky:
     """Bake light and sky; ``ground_colour`` (3,) is the scene's mean albedo seen from above."""
-    sun = sun_vector(light)
-    overcast = float(np.clip((light.cloud_cover - 0.55) / 0.4, 0.0, 1.0)) ** 1.5
-    low_sun = float(np.clip(1.0 - sun[2] / 0.45, 0.0, 1.0))
-    warmth = float(np.clip(light.warmth + 0.5 * low_sun, -1.0, 1.0))
-    tint = _tint(warmth)
-    sunlight = np.array([2.15, 1.98, 1.74]) * tint * light.sun_intensity * (1.0 - 0.93 * overcast)
-    blue = np.array([0.40, 0.56, 0.88]) * (1.0 - 0.35 * low_sun)
-    grey = np.array([0.72, 0.76, 0.80])
-    above = (blue * (1.0 - overcast) * 0.8 + grey * (0.18 * light.cloud_cover + 0.75 * overcast)) * light.ambient
-    below = ground_colour * (sunlight * sun[2] * 0.45 + above * 0.6) + 0.02
-    irradiance = float((sunlight * sun[2] + above).mean())
-    exposure = (_LIT_REFERENCE / max(irradiance, 1e-3)) ** _ADAPTATION * 0.98
-    zenith = (np.array([0.17, 0.33, 0.68]) * (1.0 - overcast) + grey * 0.62 * overcast) * (1.0 - 0.3 * low_sun)
-    horizon = np.array([0.70, 0.78, 0.88]) * (1.0 - overcast) + grey * 0.85 * overcast
-    horizon = horizon * (tint * 0.5 + 0.5) * (1.0 - 0.2 * low_sun)
-    glow = np.array([1.0, 0.86, 0.62]) * tint * (0.55 + 0.5 * low_sun) * (1.0 - 0.85 * overcast) * light.sun_intensity
+    sun, p = sun_vector(light), _palette(light, ground_colour)
     dome, haze = np.empty((_DOME_SIZE, _DOME_SIZE, 3), np.float32), np.empty((_HAZE_SIZE, _HAZE_SIZE, 3), np.float32)
-    colours = np.stack([zenith, horizon, glow, sunlight * 0.42 + above * 0.55, above * 0.75 + sunlight * 0.06])
+    colours = np.stack(
+        [p.zenith, p.horizon, p.glow, p.sunlight * 0.42 + p.above * 0.55, p.above * 0.75 + p.sunlight * 0.06]
+    )
     _paint(dome, colours.astype(np.float32), sun.astype(np.float32), f32(light.cloud_cover), np.uint32(seed))
     _paint(haze, colours.astype(np.float32), sun.astype(np.float32), f32(-1.0), np.uint32(seed))
-    lit = [(c * exposure).astype(np.float32) for c in (sunlight, above, below, dome, haze)]
-    disc = 6.0 * (1.0 - overcast) * light.sun_intensity * (1.0 - 0.6 * light.cloud_cover)
-    return Sky(sun.astype(np.float32), *lit, np.array([max(light.fog_density, 0.0), disc], np.float32))
+    lit = [(c * p.exposure).astype(np.float32) for c in (p.sunlight, p.above, p.below, dome, haze)]
+    return Sky(sun.astype(np.float32), *lit, np.array([max(light.fog_density, 0.0), p.disc], np.float32))
+
+
+@lru_cache(maxsize=64)
+def mist_colour(light: Light) -> tuple[float, float, float]:
+    """Colour of thick fog in this light, sRGB 0..1: the horizon's, as a picture shows it."""
+    palette = _palette(light, np.full(3, 0.15))
+    lit = (palette.horizon * 0.55 + palette.above * 0.35 + palette.sunlight * 0.06) * palette.exposure
+    toned = np.clip(lit * (2.51 * lit + 0.03) / (lit * (2.43 * lit + 0.59) + 0.14), 0.0, 1.0)
+    red, green, blue = np.where(toned <= 0.0031308, 12.92 * toned, 1.055 * toned ** (1 / 2.4) - 0.055).tolist()
+    return red, green, blue
+
+
+def _step(low: float, high: float, x: float) -> float:
+    t = min(max((x - low) / (high - low), 0.0), 1.0)
+    return t * t * (3.0 - 2.0 * t)
 
 
 def _tint(warmth: float) -> NDArray[np.float64]:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.errors import WorldError
-from navisplit.sim.ambient import bake_exposure
+from navisplit.sim.ambient import OCCLUSION_RADIUS_M, bake_exposure
 from navisplit.sim.atlas import Atlas
+from navisplit.sim.baked import WORTH_TRIANGLES, Arrays, fingerprint, recall, shaped
 from navisplit.sim.kernel import Floats, Ints
 from navisplit.sim.query import SceneQuery
 from navisplit.sim.scene import Scene
@@ -50,11 +51,23 @@ def build_surface(scene: Scene, query: SceneQuery, ambient_occlusion: bool) -> S
     values[:, 9:12] = 1.0
     if ambient_occlusion:
         soft = np.array([m.foliage for m in scene.materials], np.bool_)[kinds[order, 0]]
-        values[:, 9:12] = bake_exposure(query.bvh, query.vertices, normals, faces, soft)[faces[order]]
+        values[:, 9:12] = _openness(query, normals, soft)[faces[order]]
     values[:, 12:18] = _mesh_uv(scene)[faces[order]].reshape(-1, 6)
     kinds = np.ascontiguousarray(kinds[order])
     _map_faces(query, values, kinds, tile_m)
     return Surface(values, kinds)
+
+
+def _openness(query: SceneQuery, normals: Floats, soft: NDArray[np.bool_]) -> Floats:
+    """Of the vertices (V,); kept on disk for a scene that is worth it."""
+
+    def bake() -> Arrays:
+        return {"openness": bake_exposure(query.bvh, query.vertices, normals, query.faces, soft)}
+
+    if query.scene.triangle_count < WORTH_TRIANGLES:
+        return bake()["openness"]
+    key = fingerprint(query.vertices, query.faces, normals, soft, OCCLUSION_RADIUS_M)
+    return recall("openness", key, bake, lambda a: shaped(a["openness"], np.float32, len(normals)))["openness"]
 
 
 def ground_colour(surface: Surface, query: SceneQuery, atlas: Atlas) -> Floats:

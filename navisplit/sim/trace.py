@@ -6,6 +6,8 @@ rays with vector instructions. Directions are not normalised: with the forward c
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from navisplit.sim.bvh import STACK_SIZE, Bvh
@@ -19,7 +21,7 @@ PACKET_STACK = STACK_SIZE + 8  # and room for the sides that a packet enters box
 FAR = f32(1e5)  # m; nothing is further away
 _SMALLEST_DIRECTION = f32(1e-9)  # keeps reciprocals finite
 _SMALLEST_DETERMINANT = f32(1e-14)
-_NEAREST = f32(1e-4)  # hits nearer than this (in units of the direction) are ignored
+NEAREST = f32(1e-4)  # hits nearer than this (in units of the direction) are ignored
 _SLACK = f32(1.000001)  # boxes are this much larger than computed, so that rounding opens no gap
 
 
@@ -35,12 +37,23 @@ def reciprocal(x: np.float32) -> np.float32:
 def aim_packet(camera: Floats, column: int, row: int, directions: Floats) -> None:
     """Directions (3, 32) of the pixels of the packet whose first pixel is (column, row).
 
-    ``camera`` (4, 3): origin, direction of pixel (0, 0), step per column, step per row; the forward component is 1.
+    ``camera`` (4, 3): origin, direction of pixel (0, 0), step per column, step per row; the forward component is 1,
+    or whatever the unit of distance is to be in metres.
     """
     for k in range(LANES):
         x, y = f32(column + k % PACKET_WIDTH), f32(row + k // PACKET_WIDTH)
         for c in range(3):
             directions[c, k] = camera[1, c] + x * camera[2, c] + y * camera[3, c]
+
+
+@kernel
+def pixel_size(camera: Floats) -> np.float32:
+    """Metres per pixel at 1 m of ``aim_packet``'s camera, whatever its unit of distance."""
+    ax, ay, az = camera[2, 0], camera[2, 1], camera[2, 2]
+    bx, by, bz = camera[3, 0], camera[3, 1], camera[3, 2]
+    nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    forward = abs(camera[1, 0] * nx + camera[1, 1] * ny + camera[1, 2] * nz) / math.sqrt(nx * nx + ny * ny + nz * nz)
+    return f32(math.sqrt(ax * ax + ay * ay + az * az) / forward)
 
 
 @outlined
@@ -75,7 +88,7 @@ def _hit_triangle(e: Floats, triangle: int, dx: Floats, dy: Floats, dz: Floats, 
         size = abs(determinant)
         travel = volume if determinant > 0 else -volume
         inside = (min(u, min(v, w)) >= 0) | (max(u, max(v, w)) <= 0)
-        ok = inside & (size > _SMALLEST_DETERMINANT) & (travel > _NEAREST * size) & (travel < distance[k] * size)
+        ok = inside & (size > _SMALLEST_DETERMINANT) & (travel > NEAREST * size) & (travel < distance[k] * size)
         distance[k] = travel / max(size, _SMALLEST_DETERMINANT) if ok else distance[k]
         hit[k] = number if ok else hit[k]
 

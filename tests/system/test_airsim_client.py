@@ -163,6 +163,50 @@ def test_pictures_of_a_wall(client):
     assert client.simGetCameraInfo("0").fov == pytest.approx(89.9, abs=0.1)
 
 
+def test_every_image_type_comes_as_png_raw_and_float(client):
+    airborne(client, north=20.0)
+    client.simPause(True)
+    for kind in range(10):
+        requests = [
+            airsim.ImageRequest("0", kind),
+            airsim.ImageRequest("0", kind, False, False),
+            airsim.ImageRequest("0", kind, True),
+        ]
+        compressed, raw, floats = client.simGetImages(requests)
+        assert compressed.image_data_uint8[:4] == b"\x89PNG" and compressed.image_type == kind
+        assert len(raw.image_data_uint8) == 256 * 144 * 3 and len(floats.image_data_float) == 256 * 144
+    normals = np.frombuffer(
+        client.simGetImages([airsim.ImageRequest("0", 6, False, False)])[0].image_data_uint8, np.uint8
+    )
+    assert normals.reshape(144, 256, 3)[72, 128].tolist() == [128, 128, 0]  # BGR of a face that looks south
+
+
+def test_weather_light_lens_and_detections_of_a_wall(client):
+    def brightness():
+        (scene,) = client.simGetImages([airsim.ImageRequest("0", airsim.ImageType.Scene, False, False)])
+        return np.frombuffer(scene.image_data_uint8, np.uint8).reshape(144, 256, 3).astype(int)
+
+    airborne(client, north=20.0)
+    client.simPause(True)
+    plain = brightness()
+    client.simEnableWeather(True)
+    client.simSetWeatherParameter(airsim.WeatherParameter.Fog, 1.0)
+    assert brightness().std() < 0.7 * plain.std()
+    client.simEnableWeather(False)
+    client.simSetTimeOfDay(True, start_datetime="2026-06-21 23:30:00")
+    assert brightness().mean() < 0.5 * plain.mean()
+    client.simSetTimeOfDay(False)
+    np.testing.assert_array_equal(brightness(), plain)
+    client.simAddDetectionFilterMeshName("0", airsim.ImageType.Scene, "Wal*")
+    (wall,) = client.simGetDetections("0", airsim.ImageType.Scene)
+    assert wall.name == "wall" and wall.box2D.max.x_val == 256.0
+    assert wall.relative_pose.position.x_val == pytest.approx(40.0 - 20.46, abs=0.5)
+    client.simSetFocalLength(23.76, "0")
+    assert client.simGetCameraInfo("0").fov == pytest.approx(53.13, abs=0.01)
+    client.simSetDistortionParam("0", "K1", 0.1)
+    assert client.simGetDistortionParams("0") == pytest.approx([0.1, 0, 0, 0, 0])
+
+
 def test_a_wall_is_hit(client):
     airborne(client, north=25.0)
     client.simGetCollisionInfo()

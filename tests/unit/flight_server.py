@@ -34,10 +34,16 @@ class Painter:
         self.hold = threading.Event()
         self.hold.set()
 
+    def add_material(self, material):
+        pass
+
     def render(self, view, layer=None):
         self.hold.wait(10.0)
         self.views.append(view)
         return PaintedFrame(view)
+
+    def depth_batch(self, views, layer=None):
+        return np.stack([self.render(view).depth for view in views])
 
 
 def box(name, low, high, segmentation_id):

@@ -25,7 +25,7 @@ GOOD = {
     "[Pose]": [POSE],
     "[ImageRequest]": [],
 }
-NAMED = {"name_regex": ".*", "image_type": 0, "velocity": 5.0, "lookahead": -1.0, "drivetrain": 0}
+NAMED = {"external": False, "name_regex": ".*", "image_type": 0, "velocity": 5.0, "lookahead": -1.0, "drivetrain": 0}
 
 
 def arguments_of(name):

@@ -32,6 +32,22 @@ def test_what_has_no_effect_is_named():
     assert parse_settings(FULL).warnings == ("settings.json: 'CameraDirector' has no effect here.",)
 
 
+def test_what_nobody_reads_is_named_at_any_depth_unless_it_makes_no_difference():
+    text = """{"ViewMode": "Fpv", "RpcEnabled": true, "ClockType": "ScalableClock", "PhysicsEngineName": "PhysX",
+     "CameraDefaults": {"CaptureSettings": [{"Widht": 4}], "Gimbal": {"Yaw": 1, "Speed": 2}},
+     "Recording": {"RecordInterval": 1, "Colour": "red"},
+     "Vehicles": {"A": {"PawnPath": "", "EnableCollisions": true, "AllowAPIAlways": false, "Weight": 3},
+                  "B": {"AutoCreate": false, "Weight": 3}}}"""
+    assert sorted(line.split("'")[1] for line in parse_settings(text).warnings) == [
+        "CameraDefaults.CaptureSettings.Widht",
+        "CameraDefaults.Gimbal.Speed",
+        "PhysicsEngineName",
+        "Recording.Colour",
+        "Vehicles.A.AllowAPIAlways",
+        "Vehicles.A.Weight",
+    ]
+
+
 def test_the_default_is_airsims():
     settings = load_settings(None)
     assert settings.port == 41451 and list(settings.vehicles) == ["SimpleFlight"] and settings.clock_speed == 1.0

@@ -6,7 +6,6 @@ import pytest
 from render_scenes import box, plain, view, yard
 
 from navisplit.errors import UsageError, WorldError
-from navisplit.sim.bench import bench
 from navisplit.sim.frame import render_frame
 from navisplit.sim.query import SceneQuery
 from navisplit.sim.renderer import RayCaster, camera_rows
@@ -161,9 +160,3 @@ def test_non_finite_camera_is_refused(caster):
 def test_renderer_shares_the_query_it_is_given():
     query = SceneQuery(yard())
     assert RayCaster(query.scene, query=query, ao=False, shadow_resolution=64).query is query
-
-
-def test_bench_reports_positive_figures():
-    figures = bench(yard(), poses=2, rounds=1)
-    assert {"frames_per_s", "depth_images_per_s", "nearest_us"} <= set(figures)
-    assert all(value > 0 for value in figures.values())

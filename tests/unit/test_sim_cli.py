@@ -14,7 +14,9 @@ from navisplit.airsim import install
 from navisplit.airsim.transport import Address, Client, Future, RPCError, TransportError
 from navisplit.cli import bench, sim, world
 from navisplit.errors import ConfigError, NaviSplitError, SimulatorError, UsageError, WorldError
+from navisplit.sim.bench import Row
 from navisplit.sim.rpc.server import Server, listen
+from navisplit.sim.weather import Weather
 
 
 @pytest.fixture
@@ -65,6 +67,20 @@ def test_settings_are_taken_from_the_folder_or_the_option_and_warnings_are_said(
     assert list(ends_when_ready[1].vehicles) == ["Drone1"]
 
 
+def test_weather_and_time_of_day_hold_from_the_start_and_a_mistake_is_told_before_anything_is_built(
+    run, ends_when_ready, monkeypatch
+):
+    simulations, prepare = [], sim._prepare
+    monkeypatch.setattr(sim, "_prepare", lambda *a: simulations.append(prepare(*a)) or simulations[-1])
+    sky = ("--weather", "rain=0.5,fog=0.2", "--time-of-day", "2026-06-21T12:00")
+    assert run("sim", "--port", "0", *sky).exit_code == 0
+    conditions = simulations[0].conditions()
+    assert conditions.weather == Weather(rain=0.5, fog=0.2) and conditions.light.sun_direction[2] > 0.9
+    for wrong in (("--weather", "ran=1"), ("--time-of-day", "noon")):
+        assert isinstance(run("sim", "--port", "0", *wrong).exception, UsageError)
+    assert len(simulations) == 1
+
+
 def test_the_port_of_the_settings_counts_unless_one_is_given(run, ends_when_ready):
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
@@ -112,10 +128,24 @@ def test_a_world_that_cannot_be_made_is_refused_before_anything_is_written(run, 
 
 def test_figures_are_printed_for_people_and_for_programs(run, monkeypatch):
     monkeypatch.setattr("navisplit.sim.worlds.load_scene", lambda name: name)
-    monkeypatch.setattr("navisplit.sim.bench.bench", lambda scene: {"frame_ms": 12.3456, "rounds": 3})
-    monkeypatch.setattr("navisplit.sim.bench_fleet.bench_fleet", lambda scene: {})
-    assert run("bench", "sim", "--world", "yard").output.split() == ["yard", "frame_ms", "12.346", "rounds", "3"]
-    assert json.loads(run("bench", "sim", "--json").output) == {"forest": {"frame_ms": 12.3456, "rounds": 3}}
+    rows = [
+        Row("frames", 123.4, "frames/s", 150.0),
+        Row("load", 2.5, "s", 3.0, True, "wall"),
+        Row("client", None, "x", 80),
+    ]
+    monkeypatch.setattr("navisplit.sim.bench.bench_steps", lambda world: [(f"{world}", lambda: iter(rows))])
+    lines = run("bench", "sim").stdout.splitlines()
+    assert [line.split() for line in lines] == [
+        ["frames", "123", "frames/s", ">=", "150", "MISSED"],
+        ["load", "2.5", "s", "<=", "3", "met", "wall"],
+        ["client", "-", "x", ">=", "80"],
+    ]
+    table = json.loads(run("bench", "sim", "--json").stdout)["sim"]
+    assert [(row["name"], row["value"], row["met"]) for row in table] == [
+        ("frames", 123.4, False),
+        ("load", 2.5, True),
+        ("client", None, None),
+    ]
 
 
 # Installer and transport --------------------------------------------------------------------------------------------
@@ -180,3 +210,10 @@ def test_a_reply_in_many_pieces_is_one_reply():
     assert client.call("simGetImage") == big
     client.close()
     client.close()  # twice is no error
+
+
+def test_the_address_of_the_settings_counts_and_an_open_door_is_told(run, ends_when_ready):
+    local = run("sim", "--settings", '{"LocalHostIp": "127.0.0.1"}', "--port", "0").output
+    wide = run("sim", "--settings", '{"LocalHostIp": "0.0.0.0"}', "--port", "0").output
+    assert "whoever reaches the port" not in local and "ready on 127.0.0.1:" in local
+    assert "whoever reaches the port" in wide and "ready on 0.0.0.0:" in wide

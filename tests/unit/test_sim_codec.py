@@ -93,6 +93,12 @@ class Wireless(asyncio.Transport):
     def pause_reading(self):
         pass
 
+    def resume_reading(self):
+        pass
+
+    def is_closing(self):
+        return False
+
     def close(self):
         pass
 
@@ -107,6 +113,22 @@ def received(*pieces):
         if host.told:
             break
     return host.served, bool(host.told)
+
+
+def test_a_client_that_sends_much_at_once_is_served_in_turns():
+    async def turns():
+        host = Host()
+        connection = Connection(host, turn_s=0.0)
+        connection.connection_made(Wireless())
+        connection.data_received(msgpack.packb([0, 1, "ping", []]) * 5)
+        counts = [len(host.served)]
+        while len(host.served) < 5 and len(counts) < 50:
+            await asyncio.sleep(0)  # the others' turn
+            counts.append(len(host.served))
+        return counts
+
+    counts = asyncio.run(turns())
+    assert counts[0] == 1 and counts[-1] == 5 and max(np.diff(counts)) == 1
 
 
 VALUES = st.recursive(

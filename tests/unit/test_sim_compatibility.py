@@ -11,6 +11,7 @@ from navisplit.cli.main import main
 from navisplit.sim.rpc.compatibility import PATH, compatibility_page
 from navisplit.sim.rpc.methods import METHOD_MODULES
 from navisplit.sim.rpc.service import Later
+from navisplit.sim.rpc.settings_page import effect
 from navisplit.sim.rpc.table import METHODS, Method, RpcFault, Status, call
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +25,15 @@ def test_the_page_is_fresh():
 def test_every_method_is_in_the_page_once_under_its_module():
     page = compatibility_page()
     assert all(page.count(f"| `{name}` |") == 1 for name in METHODS)
-    assert page.count("\n## ") == len(METHOD_MODULES)
+    assert page.count("\n## ") == len(METHOD_MODULES) + 1  # and the settings
+
+
+def test_a_key_of_the_settings_has_the_effect_that_the_page_tells():
+    assert (
+        effect("ClockSpeed", 3.0) == "yes" and effect("Vehicles.NAME.Cameras.NAME.Gimbal.Stabilization", 1.0) == "yes"
+    )
+    assert effect("ViewMode", "Fpv") == "none, and silent" and effect("CameraDirector.X", 1.0) == "none"
+    assert effect("Vehicles.NAME.EnableCollisions", False) == "none"
 
 
 def test_the_command_prints_the_page(capsys):

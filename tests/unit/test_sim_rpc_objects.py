@@ -3,13 +3,15 @@
 import math
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from render_scenes import box
 from sim_service import make_service, refused, settled
 
-from navisplit.frames import rotation_matrix
+from navisplit.frames import Intrinsics, rotation_matrix
 from navisplit.sim.query import SceneQuery
+from navisplit.sim.renderer import CameraView, RayCaster
 from navisplit.sim.rpc.table import call
 from navisplit.sim.scene import Material, PlayerStart, Scene
 from navisplit.sim.simulation import Simulation
@@ -214,6 +216,37 @@ def test_a_material_of_the_world_is_painted_on_an_object(service):
     assert service.simulation.things.find("crate").material == 1
     assert call("simSetObjectMaterial", ["crate", "marble", 0], service) is False
     assert call("simSetObjectMaterial", ["crates", "brick", 0], service) is False
+
+
+def test_a_picture_file_is_painted_on_an_object_and_read_once(service, tmp_path):
+    picture = tmp_path / "purple.png"
+    cv2.imwrite(str(picture), np.full((40, 60, 3), (200, 0, 150), np.uint8))
+    renderer = RayCaster(service.simulation.scene, shadow_resolution=64, ao=False)
+    service.simulation = Simulation(service.simulation.scene, renderer=renderer)
+    paint = "simSetObjectMaterialFromTexture"
+    assert settled(service, call(paint, ["Wall", str(picture), 0], service)) is True
+    look = CameraView(
+        np.array([0.0, 4.0, 4.0]), np.array([0.0, 0.0, 0.7071068, 0.7071068]), Intrinsics.from_fov(32, 18, 60)
+    )
+    red, green, blue = renderer.render(look, service.simulation.snapshot()).rgb[9, 16].astype(int)
+    assert blue > red > 3 * green
+    assert settled(service, call(paint, ["crate", str(picture), 0], service)) is True
+    assert service.simulation.things.find("crate").material == service.simulation.things.find("Wall").material
+    spawn(service, at=(0.0, 0.0, -5.0))  # has texture coordinates: the picture is mapped, not tiled
+    assert settled(service, call(paint, ["box", str(picture), 0], service)) is True
+    assert [m.tile_m for m in service.simulation.materials[-2:]] == [2.0, None]
+
+
+def test_a_picture_that_is_none_changes_nothing(service, tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    for name, path in (
+        ("Wall", tmp_path / "missing.png"),
+        ("Wall", tmp_path / "text.png"),
+        ("nothing", "a.png"),
+        ("Wall", "a\0"),
+    ):
+        assert settled(service, call("simSetObjectMaterialFromTexture", [name, str(path), 0], service)) is False
+    assert service.simulation.things.find("Wall").material is None and len(service.told) == 3
 
 
 # Meshes ---------------------------------------------------------------------------------------------------------------

@@ -74,9 +74,9 @@ def test_a_collision_that_happened_has_the_same_keys_as_none(service):
 @pytest.mark.parametrize("as_float", [False, True])
 def test_a_picture_is_complete_and_depth_is_an_array_of_float32(service, as_float):
     request = {"camera_name": "0", "image_type": 1 if as_float else 0, "pixels_as_float": as_float, "compress": False}
-    pictures = settled(service, call("simGetImages", [[request, {**request, "image_type": 6}], "", False], service))
+    pictures = settled(service, call("simGetImages", [[request, {**request, "image_type": 11}], "", False], service))
     assert kind_of(pictures[0]) == IMAGE | ({"image_data_float": ["f"]} if as_float else {})
-    assert kind_of(pictures[1]) == IMAGE  # not simulated, and yet complete
+    assert kind_of(pictures[1]) == IMAGE  # there is no such type, and yet complete
     sizes = len(pictures[0]["image_data_uint8"]), len(pictures[0]["image_data_float"])
     assert sizes == ((0, 256 * 144) if as_float else (256 * 144 * 3, 0))
     assert pictures[0]["time_stamp"] == service.simulation.clock_ns
@@ -93,7 +93,7 @@ def test_a_picture_carries_the_cameras_pose_when_it_was_asked_for(service):
 
 
 def test_a_missing_picture_is_one_zero_byte(service):
-    assert settled(service, call("simGetImage", ["0", 6, "", False], service)) == b"\0"
+    assert settled(service, call("simGetImage", ["0", 11, "", False], service)) == b"\0"
 
 
 def test_stamps_keep_every_nanosecond(service):

@@ -34,8 +34,8 @@ RETURNS = {
         ("simGetLensSettings", "simGetFilmbackSettings", "simGetCurrentFieldOfView", "getSettingsString"), "str"
     ),
     **dict.fromkeys(("listVehicles", "simListSceneObjects", "simListAssets"), ["str"]),
-    **dict.fromkeys(("simGetPresetLensSettings", "simGetPresetFilmbackSettings", "simGetDetections"), []),
-    "simSwapTextures": [],
+    **dict.fromkeys(("simGetPresetLensSettings", "simGetPresetFilmbackSettings"), ["str"]),
+    **dict.fromkeys(("simGetDetections", "simSwapTextures"), []),
     "simGetDistortionParams": ["f"],
     "simGetImage": "bin",
 }

@@ -103,12 +103,13 @@ def test_each_vehicle_has_its_own_collision_to_read(service):
 
 def test_a_camera_of_one_vehicle_is_not_that_of_another(service):
     call("simSetCameraFov", ["0", 40.0, "A", False], service)
-    assert [call("simGetCameraInfo", ["0", name, False], service)["fov"] for name in "AB"] == [40.0, 89.903625]
+    widths = [call("simGetCameraInfo", ["0", name, False], service)["fov"] for name in "AB"]
+    assert widths == pytest.approx([40.0, 89.903625])
     for asked, set_to in ((1.0, 5.0), (400.0, 170.0)):
         call("simSetCameraFov", ["0", asked, "A", False], service)
         assert call("simGetCameraInfo", ["0", "A", False], service)["fov"] == set_to
     call("reset", [], service)
-    assert call("simGetCameraInfo", ["0", "A", False], service)["fov"] == 89.903625
+    assert call("simGetCameraInfo", ["0", "A", False], service)["fov"] == pytest.approx(89.903625)
 
 
 def test_a_camera_pose_without_a_rotation_keeps_the_old_one(service):

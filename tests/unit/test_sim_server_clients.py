@@ -185,6 +185,24 @@ def test_pictures_of_several_clients_take_turns():
         greedy.close(), modest.close()
 
 
+def test_nobody_renders_for_a_client_that_has_gone():
+    painter, simulation = Painter(), flat_simulation()
+    simulation.renderer = painter
+    with serving(simulation) as server:
+        dying, other = Wire(server), Wire(server)
+        painter.hold.clear()
+        for _ in range(20):
+            dying.send(*PICTURE)
+        dying.ask("ping")
+        dying.close()
+        while len(server.connections) > 1:
+            other.ask("ping")
+        painter.hold.set()
+        assert other.reply(other.send(*PICTURE))[0] is None
+        assert len(painter.views) == 2  # the one that was at hand, and the other's
+        other.close()
+
+
 def test_a_client_with_many_pictures_under_way_is_not_listened_to_for_more():
     painter, simulation = Painter(), flat_simulation()
     simulation.renderer = painter

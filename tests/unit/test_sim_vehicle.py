@@ -75,8 +75,8 @@ def test_a_view_can_have_intrinsics_of_its_own():
 def test_a_field_of_view_is_that_of_every_image_type_and_of_this_camera_only():
     camera = default_cameras()["front_center"]
     zoomed = camera.with_fov(30.0)
-    assert {zoomed.capture(kind).fov_deg for kind in range(10)} == {30.0} and zoomed.fov_set
-    assert camera.capture().fov_deg == 90.0 and not camera.fov_set
+    assert {zoomed.capture(kind).fov_deg for kind in range(10)} == {30.0} and zoomed.lens.fov_deg == pytest.approx(30.0)
+    assert camera.capture().fov_deg == 90.0 and camera.lens.fov_deg == pytest.approx(89.9036, abs=1e-4)
 
 
 def test_an_unknown_camera_gets_the_nearest_name():

@@ -2,6 +2,8 @@
 
 from navisplit.sim.rpc import (
     methods_camera,
+    methods_camera_detection,
+    methods_camera_lens,
     methods_clock,
     methods_core,
     methods_flight,
@@ -11,7 +13,7 @@ from navisplit.sim.rpc import (
     methods_sensors,
     methods_space,
     methods_vehicle,
-    methods_world,
+    methods_weather,
 )
 
 METHOD_MODULES = (
@@ -21,9 +23,11 @@ METHOD_MODULES = (
     methods_flight,
     methods_sensors,
     methods_camera,
+    methods_camera_lens,
+    methods_camera_detection,
+    methods_weather,
     methods_objects,
     methods_space,
-    methods_world,
     methods_plotting,
     methods_recording,
 )

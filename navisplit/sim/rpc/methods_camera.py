@@ -1,54 +1,102 @@
-"""Pictures and cameras. Every call takes AirSim's trailing ``external``, which Cosys' client leaves out."""
+"""Pictures, and where cameras are. Every call takes AirSim's trailing ``external``, which Cosys' client leaves out."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from navisplit.errors import SimulatorError
-from navisplit.frames import Intrinsics, Quaternion, Vector, swap_ned_enu, swap_quaternion
-from navisplit.sim.cameras import Camera, find_camera
+from navisplit.frames import Quaternion, Vector
+from navisplit.sim.cameras import IMAGE_TYPES, Capture
+from navisplit.sim.flow import Moment
+from navisplit.sim.pictures import Development, Film
 from navisplit.sim.rpc import structs
-from navisplit.sim.rpc.images import RENDERED, image_data
+from navisplit.sim.rpc.images import FLOW, FLOW_VIS, FROM_DEPTH, Printer, bgr, png
+from navisplit.sim.rpc.mounts import CAMERA, Mount, find_mount
 from navisplit.sim.rpc.service import Later, Service
 from navisplit.sim.rpc.structs import Struct
-from navisplit.sim.rpc.table import ImageRequest, UnknownFailure, rpc
-from navisplit.sim.vehicle import Vehicle
+from navisplit.sim.rpc.table import ImageRequest, rpc
 
-_CAMERA = "camera_name:str vehicle_name:str external:bool?"
-UNSET_FOV_DEG = 89.903625  # what AirSim reports until a field of view is set
 NEAR_PLANE_CM = 10.0
+FAR_PLANE_CM = 2097152.0 / 8.0  # of an orthographic camera: an eighth of Unreal's largest world
 
 
-def _camera(drone: Vehicle, name: str) -> Camera:
-    try:
-        return find_camera(drone.cameras, name)
-    except SimulatorError as error:
-        raise UnknownFailure(str(error)) from None
+class Session:
+    """The pictures of one call: fixed now, on the simulation's thread; developed later, each view rendered once."""
+
+    def __init__(self, service: Service, vehicle: str, external: bool) -> None:
+        self._service, self._vehicle, self._external = service, vehicle, external
+        self._films: dict[tuple[str, Capture], Film] = {}
+        self._conditions = service.simulation.conditions()
+        self._layer = service.simulation.snapshot(without=None if external else service.vehicle(vehicle).name)
+        self._flows: dict[tuple[str, str, int], Moment] = {}
+
+    def shot(self, request: ImageRequest) -> Callable[[], Struct]:
+        """One picture; the returned function develops it. Raises what ``find_mount`` raises."""
+        mount = find_mount(self._service, request.camera_name, self._vehicle, self._external)
+        answer = _empty_answer(mount, request)
+        simulation = self._service.simulation
+        if simulation.renderer is None or not 0 <= request.image_type < IMAGE_TYPES:
+            why = (
+                "The simulator runs without a camera."
+                if simulation.renderer is None
+                else "There is no such image type."
+            )
+            return lambda: {**answer, "message": why}
+        capture = mount.camera.capture(request.image_type)
+        printer = Printer(
+            self._film(mount, capture, request.image_type),
+            self._development(mount, capture, request.image_type),
+            self._service.palette,
+            self._before(mount, request.image_type),
+        )
+
+        def develop() -> Struct:
+            size = {"width": capture.width, "height": capture.height}
+            if request.pixels_as_float:
+                return {**answer, **size, "image_data_float": printer.floats(request.image_type).reshape(-1)}
+            rgb = printer.colours(request.image_type)
+            return {**answer, **size, "image_data_uint8": png(rgb) if request.compress else bgr(rgb)}
+
+        return develop
+
+    def close(self) -> None:
+        """All pictures are fixed: the next optical flow is measured against this moment."""
+        self._service.flows.update(self._flows)
+
+    def _film(self, mount: Mount, capture: Capture, kind: int) -> Film:
+        same = Capture(capture.width, capture.height, capture.fov_deg, capture.ortho_width_m)
+        key = (mount.camera.name, same)
+        if key not in self._films:
+            renderer = self._service.simulation.renderer
+            self._films[key] = Film(renderer, mount.view(kind), self._conditions, capture.ortho_width_m, self._layer)
+        self._films[key].colours |= kind not in FROM_DEPTH
+        return self._films[key]
+
+    def _development(self, mount: Mount, capture: Capture, kind: int) -> Development:
+        opened = mount.shutter_opened(capture.motion_blur) if capture.motion_blur > 0 else None
+        meter = self._service.meters[(*mount.key, kind)]
+        return Development(mount.camera, capture, mount.clock_ns, opened, meter)
+
+    def _before(self, mount: Mount, kind: int) -> Moment | None:
+        if kind not in (FLOW, FLOW_VIS):
+            return None
+        key = (*mount.key, kind)
+        self._flows[key] = Moment(*mount.to_map(*mount.pose), self._layer.things)
+        return self._service.flows.get(key)
 
 
-def _view(drone: Vehicle, position: Vector, orientation: Quaternion, intrinsics: Intrinsics) -> Any:
-    from navisplit.sim.renderer import CameraView
-
-    return CameraView(drone.origin + swap_ned_enu(position), swap_quaternion(orientation), intrinsics)
-
-
-def _shot(service: Service, drone: Vehicle, request: ImageRequest, frames: dict[Any, Any]) -> Callable[[], Struct]:
-    """Fix the camera's pose now; the returned function renders it later, once for equal views."""
-    camera = _camera(drone, request.camera_name)
-    capture = camera.capture(request.image_type)
-    position, orientation = camera.pose_in(drone.pilot.position, drone.pilot.orientation)
-    answer = {
+def _empty_answer(mount: Mount, request: ImageRequest) -> Struct:
+    """What AirSim answers for a capture that is switched off."""
+    position, orientation = mount.pose
+    return {
         "image_data_uint8": b"",
         "image_data_float": np.zeros(0, np.float32),
         "camera_position": structs.vector(position),
         "camera_name": request.camera_name,
         "camera_orientation": structs.quaternion(orientation),
-        "time_stamp": drone.pilot.time_ns,
+        "time_stamp": mount.clock_ns,
         "message": "",
         "pixels_as_float": request.pixels_as_float,
         "compress": request.compress,
@@ -56,123 +104,78 @@ def _shot(service: Service, drone: Vehicle, request: ImageRequest, frames: dict[
         "height": 0,
         "image_type": request.image_type,
     }
-    renderer = service.simulation.renderer
-    if request.image_type not in RENDERED or renderer is None:
-        answer["message"] = (
-            "This image type is not simulated here." if renderer else "The simulator runs without a camera."
-        )
-        return lambda: answer
-    layer = service.simulation.snapshot(without=drone.name)
-    view, key = _view(drone, position, orientation, capture.intrinsics), (camera.name, capture)
-
-    def develop() -> Struct:
-        if key not in frames:
-            frames[key] = renderer.render(view, layer)
-        data, floats = image_data(frames[key], request, capture.intrinsics)
-        size = {"width": capture.width, "height": capture.height}
-        return {**answer, **size, "image_data_uint8": data, "image_data_float": floats}
-
-    return develop
 
 
-@rpc("requests:[ImageRequest] vehicle_name:str external:bool?", name="simGetImages")
+_OURS = "segmentation colours (without a copy of AirSim's table) and the scale of optical flow are this simulator's"
+
+
+@rpc("requests:[ImageRequest] vehicle_name:str external:bool?", name="simGetImages", differs=_OURS)
 def get_images(service: Service, requests: list[ImageRequest], vehicle: str, external: bool = False) -> Later:
     """Pictures of one moment."""
-    drone, frames = service.vehicle(vehicle), {}
-    shots = [_shot(service, drone, request, frames) for request in requests]
+    session = Session(service, vehicle, external)
+    shots = [session.shot(request) for request in requests]
+    session.close()
     return Later(lambda: [develop() for develop in shots])
 
 
-@rpc("camera_name:str image_type:int vehicle_name:str external:bool?", name="simGetImage")
+@rpc("camera_name:str image_type:int vehicle_name:str external:bool?", name="simGetImage", differs=_OURS)
 def get_image(service: Service, camera: str, kind: int, vehicle: str, external: bool = False) -> Later:
-    """One PNG."""
-    develop = _shot(service, service.vehicle(vehicle), ImageRequest(camera, kind, False, True), {})
+    """One PNG; a zero byte where there is no picture."""
+    session = Session(service, vehicle, external)
+    develop = session.shot(ImageRequest(camera, kind, False, True))
+    session.close()
     return Later(lambda: develop()["image_data_uint8"] or b"\0")
 
 
-@rpc(_CAMERA, name="simGetCameraInfo")
+@rpc(CAMERA, name="simGetCameraInfo")
 def camera_info(service: Service, name: str, vehicle: str, external: bool = False) -> Struct:
     """Pose, field of view and projection of a camera."""
-    drone = service.vehicle(vehicle)
-    camera = _camera(drone, name)
-    capture = camera.capture()
-    changed = camera.fov_set or bool(camera.captures)
+    mount = find_mount(service, name, vehicle, external)
+    capture = mount.camera.capture()
     return {
-        "pose": structs.pose(*camera.pose_in(drone.pilot.position, drone.pilot.orientation)),
-        "fov": capture.fov_deg if changed else UNSET_FOV_DEG,
-        "proj_mat": {"matrix": _projection(capture.fov_deg, capture.width / capture.height)},
+        "pose": structs.pose(*mount.pose),
+        "fov": capture.fov_deg if mount.camera.captures else mount.camera.lens.fov_deg,
+        "proj_mat": {"matrix": _projection(capture)},
     }
 
 
-def _projection(fov_deg: float, aspect: float) -> list[list[float]]:
-    """Unreal's reversed-depth projection of NED axes (forward, right, down)."""
-    fx = 1.0 / math.tan(math.radians(fov_deg) / 2.0)
-    return [[0.0, fx, 0.0, 0.0], [0.0, 0.0, -fx * aspect, 0.0], [0.0, 0.0, 0.0, NEAR_PLANE_CM], [-1.0, 0.0, 0.0, 0.0]]
+def _projection(capture: Capture) -> list[list[float]]:
+    """Unreal's reversed-depth projection of NED axes (forward, right, down), in cm."""
+    aspect = capture.width / capture.height
+    across, along = (1.0, aspect) if aspect >= 1.0 else (1.0 / aspect, 1.0)
+    if capture.ortho_width_m is not None:
+        half = capture.ortho_width_m * 50.0
+        scale = 1.0 / FAR_PLANE_CM
+        return [
+            [0.0, 1.0 / half, 0.0, 0.0],
+            [0.0, 0.0, -along / across / half, 0.0],
+            [scale, 0.0, 0.0, 1.0],
+            [0.0, 0.0, 0.0, 1.0],
+        ]
+    fx = 1.0 / math.tan(math.radians(capture.fov_deg) / 2.0)
+    return [
+        [0.0, fx * across, 0.0, 0.0],
+        [0.0, 0.0, -fx * along, 0.0],
+        [0.0, 0.0, 0.0, NEAR_PLANE_CM],
+        [-1.0, 0.0, 0.0, 0.0],
+    ]
 
 
 @rpc("camera_name:str pose:Pose vehicle_name:str external:bool?", name="simSetCameraPose")
 def set_camera_pose(
     service: Service, name: str, pose: tuple[Vector, Quaternion], vehicle: str, external: bool = False
 ) -> None:
-    """Mount a camera anew, relative to the body. NaN keeps a value."""
-    drone = service.vehicle(vehicle)
-    camera = _camera(drone, name)
-    position = np.where(np.isfinite(pose[0]), pose[0], camera.position)
-    norm = float(np.linalg.norm(pose[1]))
-    orientation = pose[1] / norm if math.isfinite(norm) and norm > 1e-6 else np.array(camera.orientation)
-    (x, y, z), (qx, qy, qz, qw) = position.tolist(), orientation.tolist()
-    drone.cameras[camera.name] = replace(camera, position=(x, y, z), orientation=(qx, qy, qz, qw))
+    """Mount a camera anew, relative to the body; an external one in the world. NaN keeps a value."""
+    mount = find_mount(service, name, vehicle, external)
+    mount.change(mount.camera.turned(*pose))
 
 
-@rpc("camera_name:str fov_degrees:float vehicle_name:str external:bool?", name="simSetCameraFov")
+@rpc(
+    "camera_name:str fov_degrees:float vehicle_name:str external:bool?",
+    name="simSetCameraFov",
+    differs="from 5 to 170 degrees",
+)
 def set_camera_fov(service: Service, name: str, fov_deg: float, vehicle: str, external: bool = False) -> None:
     """Horizontal field of view of every image type."""
-    drone = service.vehicle(vehicle)
-    camera = _camera(drone, name)
-    drone.cameras[camera.name] = camera.with_fov(min(170.0, max(5.0, fov_deg)))
-
-
-_LENS: tuple[tuple[str, str, Any], ...] = (
-    ("simGetPresetLensSettings", _CAMERA, []),
-    ("simGetLensSettings", _CAMERA, ""),
-    ("simSetPresetLensSettings", f"preset:str {_CAMERA}", None),
-    ("simGetPresetFilmbackSettings", _CAMERA, []),
-    ("simSetPresetFilmbackSettings", f"preset:str {_CAMERA}", None),
-    ("simGetFilmbackSettings", _CAMERA, ""),
-    ("simSetFilmbackSettings", f"width:float height:float {_CAMERA}", 0.0),
-    ("simGetFocalLength", _CAMERA, 11.9),
-    ("simSetFocalLength", f"focal_length:float {_CAMERA}", None),
-    ("simEnableManualFocus", f"enable:bool {_CAMERA}", None),
-    ("simGetFocusDistance", _CAMERA, 1000.0),
-    ("simSetFocusDistance", f"focus_distance:float {_CAMERA}", None),
-    ("simGetFocusAperture", _CAMERA, 2.8),
-    ("simSetFocusAperture", f"focus_aperture:float {_CAMERA}", None),
-    ("simEnableFocusPlane", f"enable:bool {_CAMERA}", None),
-    ("simGetCurrentFieldOfView", _CAMERA, ""),
-    ("simSetDistortionParam", "camera_name:str param_name:str value:float vehicle_name:str external:bool?", None),
-    ("simGetDistortionParams", _CAMERA, [0.0] * 5),
-    (
-        "simAddDetectionFilterMeshName",
-        "camera_name:str image_type:int mesh_name:str vehicle_name:str external:bool?",
-        None,
-    ),
-    (
-        "simSetDetectionFilterRadius",
-        "camera_name:str image_type:int radius_cm:float vehicle_name:str external:bool?",
-        None,
-    ),
-    ("simClearDetectionMeshNames", "camera_name:str image_type:int vehicle_name:str external:bool?", None),
-    ("simGetDetections", "camera_name:str image_type:int vehicle_name:str external:bool?", []),
-)
-
-
-def _register_lens(name: str, signature: str, answer: Any) -> None:
-    def handler(service: Service, *_: Any) -> Any:
-        service.no_effect(name)
-        return answer
-
-    rpc(signature, name=name, neutral="not simulated here")(handler)
-
-
-for _name, _signature, _answer in _LENS:
-    _register_lens(_name, _signature, _answer)
+    mount = find_mount(service, name, vehicle, external)
+    mount.change(mount.camera.with_fov(min(170.0, max(5.0, fov_deg))))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from navisplit.frames import Quaternion, Vector
 from navisplit.sim.assets import asset, asset_names
 from navisplit.sim.rpc import structs
-from navisplit.sim.rpc.service import MAX_NAME, Service
+from navisplit.sim.rpc.service import MAX_NAME, MAX_TEXTURES, Later, Service, printable
 from navisplit.sim.rpc.structs import Struct
 from navisplit.sim.rpc.table import HandlerError, rpc
 from navisplit.sim.sweeping import corners, free_distance
@@ -186,12 +188,38 @@ def set_material(service: Service, name: str, material: str, component: int) -> 
     return wanted is not None and service.simulation.things.paint(name, known.index(wanted))
 
 
-@rpc("object_name:str texture_path:str component_id:int", name="simSetObjectMaterialFromTexture",
-     neutral="textures are not loaded from files at run time: False")  # fmt: skip
-def set_texture(service: Service, *_: Any) -> bool:
-    """Whether the object has the texture now."""
-    service.no_effect("simSetObjectMaterialFromTexture")
-    return False
+@rpc(
+    "object_name:str texture_path:str component_id:int",
+    name="simSetObjectMaterialFromTexture",
+    differs=f"all components change; at most {MAX_TEXTURES} textures",
+)
+def set_texture(service: Service, name: str, path: str, component: int) -> Later | bool:
+    """Give an object a picture file as its look; whether there are both. The same file is read once."""
+    if name not in service.simulation.things:
+        return False
+
+    from PIL import Image
+
+    from navisplit.sim.worlds.images import read_albedo
+
+    def read() -> tuple[str, NDArray[np.float32] | None]:
+        try:
+            status = Path(path).stat()
+            return f"{path}:{status.st_mtime_ns}:{status.st_size}", read_albedo(Path(path))
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            return f"cannot read {path} ({error}). Give the path of a picture file.", None
+
+    def paint(picture: tuple[str, NDArray[np.float32] | None]) -> bool:
+        stamp, albedo = picture
+        simulation = service.simulation
+        thing = simulation.things.find(name)
+        if albedo is None or thing is None:
+            service.notify(f"simSetObjectMaterialFromTexture: {printable(stamp)}")
+            return False
+        number = service.texture(stamp, albedo, mapped=thing.shape.uv is not None)
+        return number is not None and simulation.things.paint(name, number)
+
+    return Later(read, paint, slow=True)
 
 
 @rpc("tag:str tex_id:int component_id:int material_id:int", name="simSwapTextures",

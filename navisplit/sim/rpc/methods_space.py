@@ -28,14 +28,18 @@ def _clear(service: Service, a: Vector, b: Vector, own_index: int = -1) -> bool:
     return int(service.simulation.probe.cast(*rays, length)[1][0]) in (-1, own_index)
 
 
-@rpc("point:GeoPoint vehicle_name:str", name="simTestLineOfSightToPoint")
+@rpc(
+    "point:GeoPoint vehicle_name:str", name="simTestLineOfSightToPoint", differs="other drones do not stand in the way"
+)
 def line_of_sight_to_point(service: Service, point: GeoPoint, vehicle: str) -> bool:
     """Whether the vehicle sees a point."""
     drone = service.vehicle(vehicle)
     return _clear(service, drone.position, _map_point(service, point))
 
 
-@rpc("point1:GeoPoint point2:GeoPoint", name="simTestLineOfSightBetweenPoints")
+@rpc(
+    "point1:GeoPoint point2:GeoPoint", name="simTestLineOfSightBetweenPoints", differs="drones do not stand in the way"
+)
 def line_of_sight_between(service: Service, a: GeoPoint, b: GeoPoint) -> bool:
     """Whether nothing is between two points."""
     return _clear(service, _map_point(service, a), _map_point(service, b))

@@ -20,6 +20,7 @@ from navisplit.sim.commands import Task
 from navisplit.sim.rpc import methods as _methods  # noqa: F401  (fills the table)
 from navisplit.sim.rpc.codec import encoded
 from navisplit.sim.rpc.connection import Connection
+from navisplit.sim.rpc.images import load_palette
 from navisplit.sim.rpc.pacing import Pacer, Waiting
 from navisplit.sim.rpc.service import Later, Service
 from navisplit.sim.rpc.table import HandlerError, RpcFault, call, fault
@@ -71,6 +72,8 @@ class Server:
         self._clock = clock
         self._pacer = Pacer(simulation, clock_speed, clock())
         self._service = Service(simulation, self._pacer, notify)
+        if simulation.settings.palette is not None:
+            self._service.palette = load_palette(simulation.settings.palette)
         self._service.background = self._in_background
         self._pictures, self._builds = Turns("camera"), Turns("builder")
         self._loop: asyncio.AbstractEventLoop | None = None

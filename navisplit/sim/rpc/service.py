@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +13,15 @@ from numpy.typing import NDArray
 from navisplit.errors import SimulatorError
 from navisplit.frames import Quaternion, Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim.commands import Routine, Task
+from navisplit.sim.detection import DetectionFilter
+from navisplit.sim.development import Meter
+from navisplit.sim.flow import Moment
 from navisplit.sim.geodesy import GeoPoint, geo_of
+from navisplit.sim.rpc.images import segmentation_palette
 from navisplit.sim.rpc.pacing import Pacer
 from navisplit.sim.rpc.recorder import Recorder
 from navisplit.sim.rpc.table import HandlerError
-from navisplit.sim.scene import Scene
+from navisplit.sim.scene import Material, Scene
 from navisplit.sim.settings import Settings
 from navisplit.sim.simulation import Simulation
 from navisplit.sim.sweeping import body_dome, free_distance
@@ -25,7 +30,11 @@ from navisplit.sim.vehicle import CollisionState, Vehicle
 
 MAX_DISTANCE_M = 1e6  # of a vehicle from its start, of an object from the map's origin
 MAX_SPEED, MAX_RATE, MAX_ACCELERATION = 500.0, 500.0, 1e5  # m/s, rad/s, m/s^2: beyond them 3 ms steps are too long
-MAX_NAME, MAX_VEHICLES = 200, 256
+MAX_NAME, MAX_VEHICLES, MAX_TEXTURES = 200, 256, 256
+TEXTURE_TILE_M = 2.0  # a picture on a shape without texture coordinates repeats every so far (our choice)
+
+CameraType = tuple[str, str, int]
+"""Vehicle (empty for an external camera), camera, image type."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,13 @@ class Service:
     notify: Callable[[str], None]
     background: Callable[[Callable[[], None], Callable[[Exception | None], None]], None] = _at_once
     """Does ``work()`` away from the clock, then ``done(error)`` between two of its steps; a server replaces it."""
+    palette: NDArray[np.uint8] = field(default_factory=segmentation_palette)  # (256, 3) RGB of segmentation ids
+    flows: dict[CameraType, Moment] = field(default_factory=dict)  # the last optical flow picture
+    meters: defaultdict[CameraType, Meter] = field(default_factory=lambda: defaultdict(Meter))
+    detection_filters: defaultdict[CameraType, DetectionFilter] = field(
+        default_factory=lambda: defaultdict(DetectionFilter)
+    )
+    _textures: dict[tuple[str, bool], int] = field(default_factory=dict)  # numbers of materials made of picture files
     _seen_ns: dict[str, int] = field(default_factory=dict)  # stamp of the newest contact that a client has read
     _noticed: set[str] = field(default_factory=set)
 
@@ -113,7 +129,8 @@ class Service:
 
         def enter(built: tuple[Scene, Any]) -> bool:
             self.simulation.enter(*built)
-            self._seen_ns.clear()
+            for memory in (self._seen_ns, self.flows, self.meters, self._textures):
+                memory.clear()
             self.notify(f"world {self.simulation.scene.name}")
             return True
 
@@ -168,6 +185,17 @@ class Service:
             return int(label)
         known = any(vehicle.name == name for vehicle in self.simulation.vehicles)
         return self.simulation.vehicle_ids.get(name, Thing.segmentation_id) if known else -1
+
+    def texture(self, stamp: str, albedo: NDArray[np.float32], *, mapped: bool) -> int | None:
+        """The material of a picture (N, N, 3), made when its ``stamp`` is new; None when there are too many."""
+        key = (stamp, mapped)
+        if key not in self._textures:
+            if len(self._textures) >= MAX_TEXTURES:
+                self.notify(f"simSetObjectMaterialFromTexture: there are {MAX_TEXTURES} textures already.")
+                return None
+            material = Material(stamp, albedo, None if mapped else TEXTURE_TILE_M)
+            self._textures[key] = self.simulation.add_material(material)
+        return self._textures[key]
 
     def object_index(self, name: str) -> int:
         """The number under which the probe reports an object; -1 when there is none."""

@@ -140,8 +140,9 @@ def picture_of(simulation: Simulation, vehicle: str, camera: str) -> Callable[[]
         return None
     if renderer is None:
         return None
+    from navisplit.sim.pictures import Film
+
     full = view.intrinsics
     width = min(full.width, PICTURE_WIDTH)
     small = replace(view, intrinsics=full.scaled(width, max(1, round(full.height * width / full.width))))
-    layer = simulation.snapshot(without=vehicle)
-    return lambda: renderer.render(small, layer)
+    return Film(renderer, small, simulation.conditions(), layer=simulation.snapshot(without=vehicle)).shown

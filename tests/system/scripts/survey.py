@@ -28,8 +28,9 @@ class Survey:
         print("survey:", done)
         end = self.client.simGetVehiclePose().position
         print("at the last corner:", abs(end.x_val - path[-1].x_val) < 4 and abs(end.y_val - path[-1].y_val) < 4)
-        self.client.goHomeAsync().join()
-        print("home:", self.client.simGetVehiclePose().position.get_length() < 3)
+        self.client.moveToPositionAsync(0, 0, self.z, self.speed).join()
+        self.client.moveToPositionAsync(0, 0, self.z, 1).join()
+        print("home:", self.client.simGetVehiclePose().position.distance_to(airsim.Vector3r(0, 0, self.z)) < 3)
         self.client.enableApiControl(False)
 
 

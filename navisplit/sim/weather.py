@@ -1,0 +1,108 @@
+"""The weather as a state: what AirSim's weather parameters hold, and what they mean in metres. Pure.
+
+How it looks is drawn by ``navisplit.sim.weather_passes`` after the ray caster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from navisplit.errors import UsageError, nearest_name
+from navisplit.sim.scene import Light
+
+FOG_PER_M = 0.1  # extinction at fog 1: 39 m until 2 % are left (Koschmieder's visibility); our choice
+DUST_PER_M = 0.045
+RAIN_PER_M = 0.004
+SNOW_PER_M = 0.008
+
+
+@dataclass(frozen=True)
+class Weather:
+    """AirSim's parameters in its order, each 0 (none) to 1; nothing shows while ``enabled`` is False."""
+
+    rain: float = 0.0
+    road_wetness: float = 0.0
+    snow: float = 0.0
+    road_snow: float = 0.0
+    maple_leaf: float = 0.0
+    road_leaf: float = 0.0
+    dust: float = 0.0
+    fog: float = 0.0
+    enabled: bool = True
+
+    def __post_init__(self) -> None:
+        for name in NAMES:
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise UsageError(f"Weather: {name} must be 0..1, got {getattr(self, name)}.")
+
+    @property
+    def calm(self) -> bool:
+        """Whether it changes no picture."""
+        return not self.enabled or not any(getattr(self, name) for name in NAMES)
+
+    @property
+    def on_the_ground(self) -> bool:
+        """Whether it changes surfaces that face up."""
+        return self.enabled and max(self.road_wetness, self.road_snow, self.road_leaf, self.rain, self.snow) > 0
+
+    @property
+    def extinction_per_m(self) -> tuple[float, float]:
+        """Of fog (with rain and snow), and of dust."""
+        if not self.enabled:
+            return 0.0, 0.0
+        fog = FOG_PER_M * self.fog**1.5 + RAIN_PER_M * self.rain + SNOW_PER_M * self.snow
+        return fog, DUST_PER_M * self.dust**1.5
+
+    def light(self, light: Light) -> Light:
+        """The scene's light under it: rain and snow close the clouds, fog and dust soften the sun."""
+        cover = 0.0 if not self.enabled else min(1.0, 2.5 * max(self.rain, self.snow))
+        haze = 0.0 if not self.enabled else min(1.0, max(1.4 * self.fog, self.dust))
+        if cover == haze == 0.0:
+            return light
+        clouds = max(light.cloud_cover, 0.9 * cover, 0.75 * haze)
+        return replace(light, cloud_cover=round(clouds, 3))
+
+    def changed(self, name: str, value: float) -> Weather:
+        """One parameter set, brought into 0..1. Raises UsageError for a name that it does not have."""
+        if name not in NAMES:
+            raise UsageError(f"There is no weather '{name}'.{nearest_name(name, NAMES)}")
+        return replace(self, **{name: min(max(float(value), 0.0), 1.0)})
+
+    @classmethod
+    def random(cls, rng: np.random.Generator) -> Weather:
+        """A day by seed: dry and clear in four of ten, else one kind of weather, the ground to match (our odds)."""
+        kind = rng.choice(["dry", "fog", "rain", "snow", "dust", "autumn"], p=[0.4, 0.2, 0.15, 0.1, 0.05, 0.1])
+        strength, ground = float(rng.uniform(0.1, 0.7)), float(rng.uniform(0.4, 1.0))
+        values = {
+            "dry": {},
+            "fog": {"fog": strength * 0.6},
+            "rain": {"rain": strength, "road_wetness": ground, "fog": strength * 0.2},
+            "snow": {"snow": strength, "road_snow": ground, "fog": strength * 0.2},
+            "dust": {"dust": strength * 0.7},
+            "autumn": {"maple_leaf": strength, "road_leaf": ground},
+        }[str(kind)]
+        return cls(**{name: round(value, 3) for name, value in values.items()})
+
+
+NAMES = tuple(field.name for field in fields(Weather) if field.name != "enabled")
+"""AirSim's WeatherParameter 0..7; 8 is Enabled."""
+
+
+def parse_weather(text: str) -> Weather:
+    """From "rain=0.5,fog=0.2", or a day by seed from "seed=7". Raises UsageError."""
+    weather = Weather()
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        name, _, value = part.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            raise UsageError(f"Weather: expected name=0..1 such as rain=0.5, got {part!r}.") from None
+        if name.strip() == "seed" and number >= 0:
+            weather = Weather.random(np.random.default_rng(int(number)))
+            continue
+        if not 0.0 <= number <= 1.0:
+            raise UsageError(f"Weather: {name} must be 0..1, got {value}.")
+        weather = weather.changed(name.strip().replace("-", "_"), number)
+    return weather
