@@ -29,7 +29,7 @@ from navisplit.vehicle.guard import Guard, Stage
 from navisplit.wire import decode
 
 if TYPE_CHECKING:
-    from navisplit.sim.renderer import CameraView, RayCaster
+    from navisplit.sim.render.renderer import CameraView, RayCaster
     from navisplit.sim.worlds.routes import Route
 
 COMMAND_LIFE_S = 0.2
@@ -249,7 +249,7 @@ class Flight:
         return self.now_ns * 1e-9
 
     def _view(self, odometry: Odometry) -> CameraView:
-        from navisplit.sim.renderer import CameraView
+        from navisplit.sim.render.renderer import CameraView
 
         camera = self.config.camera
         ahead = rotation_matrix(odometry.orientation)[:, 0] * camera.offset_x_m

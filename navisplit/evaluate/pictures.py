@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from navisplit.evaluate.episode import Picture
 
 if TYPE_CHECKING:
-    from navisplit.sim.moving import MovingLayer
-    from navisplit.sim.renderer import CameraView, RayCaster
+    from navisplit.sim.render.moving import MovingLayer
+    from navisplit.sim.render.renderer import CameraView, RayCaster
 
 STRIP = 6
 SPACING = 4  # frames between two pictures of a strip

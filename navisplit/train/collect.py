@@ -19,8 +19,8 @@ import numpy as np
 
 from navisplit.config import CameraConfig
 from navisplit.errors import UsageError
-from navisplit.sim.query import SceneQuery
-from navisplit.sim.renderer import CameraView, RayCaster
+from navisplit.sim.render.query import SceneQuery
+from navisplit.sim.render.renderer import CameraView, RayCaster
 from navisplit.sim.scene import SKY_DEPTH_M
 from navisplit.sim.worlds import build_scene, generate
 from navisplit.sim.worlds.registry import check_trainable, family_light, training_families

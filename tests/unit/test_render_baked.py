@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from render_scenes import MATERIALS, box, ground, view
 
-from navisplit.sim import baked
-from navisplit.sim.baked import cache_folder, fingerprint, recall
-from navisplit.sim.renderer import RayCaster
+from navisplit.sim.render import baked
+from navisplit.sim.render.baked import cache_folder, fingerprint, recall
+from navisplit.sim.render.renderer import RayCaster
 from navisplit.sim.scene import Scene
 
 SCENE = Scene("plot", (ground(cells=4), box("crate", (10, 0, 1), (2, 2, 2), 1, 7)), MATERIALS)
