@@ -91,7 +91,8 @@ class Autopilot:
             rc.yaw * controller.MAX_RATE,
             0.0,
         )
-        self._goal[controller.THROTTLE] = rc.throttle
+        if self.armed:
+            self._goal[controller.THROTTLE] = max(rc.throttle, quadrotor.IDLE_SIGNAL)
         self._mode[:] = controller.IDLE_MODES
 
     # Views of the state -------------------------------------------------------------------------------------------
@@ -167,14 +168,14 @@ class Autopilot:
             self._follow_remote()
 
     def arm(self, armed: bool) -> bool:
-        """AirSim's armDisarm: disarming idles the rotors, but a later set-point flies anyway.
+        """AirSim's armDisarm: disarming stops the rotors, arming idles them; a later set-point flies in either state.
 
-        False without API control, and when what is disarmed is to be disarmed.
+        False without API control, and when what is disarmed is to be disarmed. What is armed already is left alone.
         """
         if not self.api_control or not (armed or self.armed):
             return False
         if armed != self.armed:
-            self._goal[:] = 0.0, 0.0, 0.0, quadrotor.IDLE_SIGNAL
+            self._goal[:] = 0.0, 0.0, 0.0, quadrotor.IDLE_SIGNAL if armed else 0.0
             self._mode[:] = (controller.RATE, controller.RATE, controller.RATE, controller.PASSTHROUGH)
         self.armed = armed
         return True

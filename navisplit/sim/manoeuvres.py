@@ -96,6 +96,10 @@ def _on_the_ground(api_control: bool = True, flying: bool = False, armed: bool =
     return act
 
 
+def _disarmed(vehicle: Vehicle) -> None:
+    vehicle.pilot.armed = False
+
+
 _HOP_LEAD = Lead("moveToPos_back_v2+after", _to(40.0, 20.0, -15.0, 10.0), 4.67 + 4.04)
 
 MANOEUVRES: dict[str, Manoeuvre] = {
@@ -131,6 +135,7 @@ MANOEUVRES: dict[str, Manoeuvre] = {
     "land": Manoeuvre(_interrupted(lambda p: commands.land(p, 60.0), 12.9, 0.05), True),
     "disarm": Manoeuvre(None, None, _on_the_ground(flying=True), after=lambda v: v.pilot.arm(False)),
     "vel_when_disarmed": Manoeuvre(_velocity(1.0, 0.0, -1.0, 2.0), True, _on_the_ground(armed=False)),
-    "takeoff2": Manoeuvre(lambda p: path.takeoff(p, 20.0), None, after=lambda v: v.pilot.arm(False)),
+    # the script arms again just before: the rotors idle, and it falls
+    "takeoff2": Manoeuvre(lambda p: path.takeoff(p, 20.0), None, _disarmed, after=lambda v: v.pilot.arm(True)),
 }
 """In the order in which they were flown."""

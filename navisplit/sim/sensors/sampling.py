@@ -31,12 +31,9 @@ class Schedule:
             _steps(timing.latency_s),
         )
 
-    def newest(self, step: int) -> tuple[int, int] | None:
-        """Number and step of the sample that is out at ``step``; None before the first one is."""
-        shown = self._number(step)
-        ready = self._step(shown) - self.latency
-        if ready < 0:
-            return None
+    def newest(self, step: int) -> tuple[int, int]:
+        """Number and step of the sample that is out at ``step``; number 0 before there is another."""
+        ready = self._step(self._number(step)) - self.latency
         number = self._number(ready)
         return number, self._step(number)
 

@@ -37,6 +37,8 @@ from navisplit.sim.sensors.specs import (
     Spec,
 )
 
+WARM_STEPS = 3333  # 10 s for which sensors have run when a simulation starts: AirSim's have when a client comes
+
 Sensor = Imu | Barometer | Magnetometer | Gps | DistanceSensor | Lidar
 Kind = TypeVar("Kind", Imu, Barometer, Magnetometer, Gps, DistanceSensor, Lidar)
 
@@ -55,11 +57,14 @@ class SensorSuite:
     def __init__(self, vehicle: str, pilot: Autopilot, site: Site, specs: Mapping[str, Spec] | None = None) -> None:
         self._vehicle, self._pilot, self._site = vehicle, pilot, site
         self.specs = dict(sorted((DEFAULT_SENSORS if specs is None else specs).items()))  # AirSim's order
-        self.reset()
+        self._begin(WARM_STEPS)
 
     def reset(self) -> None:
-        """Start anew at this time."""
-        self._start_ns = self._pilot.time_ns
+        """Start anew at this time. What is late still shows what it showed: a GPS has a fix, as in AirSim."""
+        self._begin(0)
+
+    def _begin(self, steps_ago: int) -> None:
+        self._start_ns = self._pilot.time_ns - steps_ago * STEP_NS
         self._sensors = {name: self._build(name, spec) for name, spec in self.specs.items()}
 
     def _build(self, name: str, spec: Spec) -> Sensor:
@@ -89,16 +94,12 @@ class SensorSuite:
         """The newest sample."""
         sensor = self._find(name, Barometer, "barometer")
         sample = self._sample(sensor.schedule)
-        if sample is None:
-            return BarometerReading()
         return sensor.read(sample.number, sample.stamp_ns, self._site.geo(sample.state.position))
 
     def magnetometer(self, name: str = "") -> MagnetometerReading:
         """The newest sample."""
         sensor = self._find(name, Magnetometer, "magnetometer")
         sample = self._sample(sensor.schedule)
-        if sample is None:
-            return MagnetometerReading(0, np.zeros(3))
         place = self._site.geo(sample.state.position)
         return sensor.read(sample.number, sample.stamp_ns, sample.state, place)
 
@@ -106,35 +107,27 @@ class SensorSuite:
         """The newest fix that is out."""
         sensor = self._find(name, Gps, "gps")
         sample = self._sample(sensor.schedule)
-        if sample is None:
-            return sensor.nothing()
-        return sensor.read(sample.step, sample.stamp_ns, sample.state, self._site.geo(sample.state.position))
+        age = WARM_STEPS if sample.step == 0 else sample.step  # 0: the fix from before the reset
+        return sensor.read(age, sample.stamp_ns, sample.state, self._site.geo(sample.state.position))
 
     def distance(self, name: str, look: Look) -> tuple[DistanceSpec, DistanceReading]:
         """The newest sample, and the sensor's range and mount; ``look`` gives what the ray meets now."""
         sensor = self._find(name, DistanceSensor, "distance sensor")
         sample = self._sample(sensor.schedule)
-        if sample is None:
-            return sensor.spec, DistanceReading(0, 0.0)
         return sensor.spec, sensor.read(sample.number, sample.stamp_ns, sample.state, look)
 
     def lidar(self, name: str, look: Look) -> LidarReading:
         """The newest sweep; ``look`` gives what the rays meet now."""
         sensor = self._find(name, Lidar, "lidar")
         sample = self._sample(sensor.schedule)
-        if sample is None:
-            return LidarReading(0)
         return sensor.read(sample.number, sample.stamp_ns, sample.state, look)
 
     @property
     def _step(self) -> int:
         return (self._pilot.time_ns - self._start_ns) // STEP_NS
 
-    def _sample(self, schedule: Schedule) -> _Sample | None:
-        newest = schedule.newest(self._step)
-        if newest is None:
-            return None
-        number, step = newest
+    def _sample(self, schedule: Schedule) -> _Sample:
+        number, step = schedule.newest(self._step)
         stamp_ns = self._start_ns + step * STEP_NS
         return _Sample(number, step, stamp_ns, self._pilot.state_at(stamp_ns))
 

@@ -23,6 +23,10 @@ indoor_families: set[str] = set()
 """Families under a roof: they have a light of their own."""
 
 
+SIZES_M = (40.0, 1000.0)
+"""Sides of a world: one street with houses needs the least, triangles set the most."""
+
+
 def family(name: str, *, for_testing: bool = False, indoors: bool = False) -> Callable[[Family], Family]:
     """Register a generator of worlds under a name; ``for_testing`` keeps it out of training."""
 
@@ -72,6 +76,10 @@ def generate(family: str, seed: int, **options: Any) -> World:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not np.isfinite(value) or value < 0:
             raise UsageError(f"Option '{key}' of '{family}': expected a number >= 0, got {value!r}.")
+        if key == "size_m" and not SIZES_M[0] <= value <= SIZES_M[1]:
+            raise UsageError(
+                f"Option 'size_m' of '{family}': expected {SIZES_M[0]:g} to {SIZES_M[1]:g} m, got {value:g}."
+            )
     if not isinstance(seed, (int, np.integer)) or seed < 0:
         raise UsageError(f"The seed of a world is a whole number >= 0, got {seed!r}.")
     return families[family](int(seed), **options)

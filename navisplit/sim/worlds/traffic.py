@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from navisplit.errors import UsageError
 from navisplit.sim.scene import Material
 from navisplit.sim.trajectory import Trajectory
 from navisplit.sim.worlds import street
@@ -36,6 +37,9 @@ STEP_M = 4.0
 """Between way points on straight lines, so that wheels follow the ground."""
 
 _TURN_POINTS = 6
+
+MOST_ON_A_WAY = 12
+"""Of one kind: cars then keep 8 m from each other on the shortest way around a block."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,11 @@ def add_traffic(parts: WorldParts, blocks: list[Block], terrain: Terrain, lanes:
     """
     if not blocks or count == 0:
         return []
+    if count > 2 * MOST_ON_A_WAY * len(blocks):
+        raise UsageError(
+            f"Option 'moving': there is room for {2 * MOST_ON_A_WAY * len(blocks)} cars and people, got {count}. "
+            "Make the world larger with size_m."
+        )
     parts.keep(moving=Material("moving", np.ones((1, 1, 3), np.float32), None))  # not mapped by place: it moves
     cars = max(1, count // 2)
     made: list[MovingModel] = []

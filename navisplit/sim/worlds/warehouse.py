@@ -93,7 +93,7 @@ def _plan(rng: Rng, long: float, wide: float) -> tuple[list[Wall], list[Hall]]:
     x, y = long / 2, wide / 2
     cut = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.06, 0.16) * long)
     side = float(rng.choice([-1.0, 1.0]))
-    level = float(rng.choice([-1.0, 1.0]) * rng.uniform(6.0, 0.16 * wide))
+    level = float(rng.choice([-1.0, 1.0]) * rng.uniform(min(6.0, 0.1 * wide), 0.16 * wide))
     low, high = (-x, cut) if side < 0 else (cut, x)
     across = Wall(0, cut, -y, y, _portals(rng, -y, y, 3, level))
     along = Wall(1, level, low, high, _portals(rng, low, high, 2, None))
