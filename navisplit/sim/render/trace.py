@@ -56,40 +56,36 @@ def pixel_size(camera: Floats) -> np.float32:
 
 
 @outlined
-def _set_edges(corners: Floats, triangle: int, x: np.float32, y: np.float32, z: np.float32, edges: Floats) -> None:
-    """Edge functions of a triangle seen from (x, y, z): e[0:9] three normals, [9:12] its own normal, [12] the volume.
+def _hit_triangles(corners: Floats, first: int, end: int, x: np.float32, y: np.float32, z: np.float32, dx: Floats,
+                   dy: Floats, dz: Floats, distance: Floats, hit: Ints) -> None:  # fmt: skip
+    """Shorten the distance of the rays from (x, y, z) that pass through triangles first..end - 1, and note which.
 
-    A ray d passes inside when d.normals have one sign; its distance is volume / (d.normal). Computed in float64 and
-    rounded once, so two triangles agree on their common edge and no ray slips between them.
+    Seen from the origin, a triangle is three edge functions, the normals of the planes through the origin and its
+    edges: a ray d passes inside when d . normals have one sign; its distance is volume / (d . normal). They are
+    computed in float64 and rounded once, so two triangles agree on their common edge and no ray slips between them.
     """
-    ax, ay, az = f64(corners[triangle, 0]) - x, f64(corners[triangle, 1]) - y, f64(corners[triangle, 2]) - z
-    bx, by, bz = f64(corners[triangle, 3]) - x, f64(corners[triangle, 4]) - y, f64(corners[triangle, 5]) - z
-    cx, cy, cz = f64(corners[triangle, 6]) - x, f64(corners[triangle, 7]) - y, f64(corners[triangle, 8]) - z
-    edges[0], edges[1], edges[2] = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
-    edges[3], edges[4], edges[5] = cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax
-    edges[6], edges[7], edges[8] = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-    ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az
-    nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-    edges[9], edges[10], edges[11], edges[12] = nx, ny, nz, ax * nx + ay * ny + az * nz
-
-
-@outlined
-def _hit_triangle(e: Floats, triangle: int, dx: Floats, dy: Floats, dz: Floats, distance: Floats, hit: Ints) -> None:
-    """Shorten the distance of the rays that pass through the triangle with edge functions e, and note its number."""
-    ux, uy, uz, vx, vy, vz, wx, wy, wz = e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7], e[8]
-    nx, ny, nz, volume = e[9], e[10], e[11], e[12]
-    number = np.int32(triangle)
-    for k in range(LANES):
-        u = dx[k] * ux + dy[k] * uy + dz[k] * uz
-        v = dx[k] * vx + dy[k] * vy + dz[k] * vz
-        w = dx[k] * wx + dy[k] * wy + dz[k] * wz
-        determinant = dx[k] * nx + dy[k] * ny + dz[k] * nz
-        size = abs(determinant)
-        travel = volume if determinant > 0 else -volume
-        inside = (min(u, min(v, w)) >= 0) | (max(u, max(v, w)) <= 0)
-        ok = inside & (size > _SMALLEST_DETERMINANT) & (travel > NEAREST * size) & (travel < distance[k] * size)
-        distance[k] = travel / max(size, _SMALLEST_DETERMINANT) if ok else distance[k]
-        hit[k] = number if ok else hit[k]
+    for triangle in range(first, end):
+        t, number = index(triangle), np.int32(triangle)
+        ax, ay, az = f64(corners[t, 0]) - x, f64(corners[t, 1]) - y, f64(corners[t, 2]) - z
+        bx, by, bz = f64(corners[t, 3]) - x, f64(corners[t, 4]) - y, f64(corners[t, 5]) - z
+        cx, cy, cz = f64(corners[t, 6]) - x, f64(corners[t, 7]) - y, f64(corners[t, 8]) - z
+        ux, uy, uz = f32(by * cz - bz * cy), f32(bz * cx - bx * cz), f32(bx * cy - by * cx)
+        vx, vy, vz = f32(cy * az - cz * ay), f32(cz * ax - cx * az), f32(cx * ay - cy * ax)
+        wx, wy, wz = f32(ay * bz - az * by), f32(az * bx - ax * bz), f32(ax * by - ay * bx)
+        px, py, pz, qx, qy, qz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az
+        mx, my, mz = py * qz - pz * qy, pz * qx - px * qz, px * qy - py * qx
+        nx, ny, nz, volume = f32(mx), f32(my), f32(mz), f32(ax * mx + ay * my + az * mz)
+        for k in range(LANES):
+            u = dx[k] * ux + dy[k] * uy + dz[k] * uz
+            v = dx[k] * vx + dy[k] * vy + dz[k] * vz
+            w = dx[k] * wx + dy[k] * wy + dz[k] * wz
+            determinant = dx[k] * nx + dy[k] * ny + dz[k] * nz
+            size = abs(determinant)
+            travel = volume if determinant > 0 else -volume
+            inside = (min(u, min(v, w)) >= 0) | (max(u, max(v, w)) <= 0)
+            ok = inside & (size > _SMALLEST_DETERMINANT) & (travel > NEAREST * size) & (travel < distance[k] * size)
+            distance[k] = travel / max(size, _SMALLEST_DETERMINANT) if ok else distance[k]
+            hit[k] = number if ok else hit[k]
 
 
 @inlined
@@ -149,7 +145,7 @@ def trace_packet(
     """
     x, y, z = origin[0], origin[1], origin[2]
     dx, dy, dz = directions[0], directions[1], directions[2]
-    ix, iy, iz, edges = work[0], work[1], work[2], work[3]
+    ix, iy, iz = work[0], work[1], work[2]
     for k in range(LANES):
         ix[k], iy[k], iz[k] = reciprocal(dx[k]), reciprocal(dy[k]), reciprocal(dz[k])
     right, forth, up = _ahead(dx), _ahead(dy), _ahead(dz)
@@ -167,9 +163,7 @@ def trace_packet(
             continue
         first, count = bvh.links[node, 0], bvh.links[node, 1]
         if count > 0:
-            for triangle in range(first, first + count):
-                _set_edges(bvh.triangles, index(triangle), x, y, z, edges)
-                _hit_triangle(edges, triangle, dx, dy, dz, distance, hit)
+            _hit_triangles(bvh.triangles, first, first + count, x, y, z, dx, dy, dz, distance, hit)
         else:
             axis = bvh.links[node, 2]
             forward = (right if axis == 0 else (forth if axis == 1 else up)) > LANES // 2
