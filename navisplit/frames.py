@@ -151,15 +151,16 @@ def yaw_of(orientation: ArrayLike) -> float:
 
 
 def rotation_matrix(orientation: ArrayLike) -> NDArray[np.float64]:
-    """(x, y, z, w) to the 3x3 matrix that turns body vectors into world vectors."""
-    x, y, z, w = np.asarray(orientation, np.float64)
-    return np.array(
+    """(x, y, z, w), or rows of them (N, 4), to the matrix (3, 3) or (N, 3, 3) from body vectors to world vectors."""
+    x, y, z, w = np.asarray(orientation, np.float64).T
+    matrix = np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
             [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
             [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
         ]
     )
+    return matrix if matrix.ndim == 2 else matrix.transpose(2, 0, 1)
 
 
 def wrap_angle(angle: float) -> float:

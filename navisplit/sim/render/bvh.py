@@ -20,8 +20,8 @@ STACK_SIZE = 128
 """Enough for every traversal: deeper than ``_MEDIAN_DEPTH`` the build halves, so depth <= 64 + log2(triangles)."""
 
 _MEDIAN_DEPTH = 64
-_BINS = 16
-_LEAF_SIZE = 4
+_BINS = 32
+_LEAF_SIZE = 8
 _TRAVERSAL_COST = f32(1.0)  # of a box test, in triangle tests; measured: 1.0 is best for 32-ray packets
 _HUGE = f32(1e30)
 _MIN_DOUBLE_AREA_M2 = 1e-9  # thinner triangles cannot be seen or hit, and divide by zero

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import zlib
 from collections.abc import Sequence
@@ -151,7 +150,7 @@ class RayCaster:
             )
         layer = layer or self._still
         depth = np.empty((len(views), *sizes.pop()), np.float32)
-        cameras, bvh = np.stack([camera_rows(v) for v in views]), self.query.without(layer.hidden).bvh
+        cameras, bvh = rows_of_cameras(views), self.query.without(layer.hidden).bvh
         trace_depth(bvh, layer.instances, cameras, np.float32(SKY_DEPTH_M), depth)
         return depth
 
@@ -185,13 +184,21 @@ def _draw(world: World, layer: MovingLayer, camera: Floats, size: Intrinsics) ->
 
 def camera_rows(view: CameraView) -> Floats:
     """Kernel form of a view (4, 3): origin, direction of pixel (0, 0), step per column, step per row; x forward = 1."""
-    rotation = rotation_matrix(np.asarray(view.orientation, np.float64) / np.linalg.norm(view.orientation))
-    forward, right, down = rotation[:, 0], -rotation[:, 1], -rotation[:, 2]
-    camera = view.intrinsics
-    across, along = right / camera.fx, down / camera.fy
-    rows = np.stack(
-        [np.asarray(view.position, np.float64), forward - camera.cx * across - camera.cy * along, across, along]
-    )
-    if not all(map(math.isfinite, rows.ravel())):
+    return rows_of_cameras([view])[0]
+
+
+def rows_of_cameras(views: Sequence[CameraView]) -> Floats:
+    """``camera_rows`` of many views (N, 4, 3): one by one they would cost a twentieth of a batch at 64x36."""
+    position = np.array([view.position for view in views], np.float64)
+    orientation = np.array([view.orientation for view in views], np.float64)
+    cameras = [view.intrinsics for view in views]
+    fx, fy, cx, cy = np.array([(c.fx, c.fy, c.cx, c.cy) for c in cameras]).T[:, :, None]
+    rotation = rotation_matrix(orientation / np.linalg.norm(orientation, axis=1, keepdims=True))
+    forward, right, down = rotation[:, :, 0], -rotation[:, :, 1], -rotation[:, :, 2]
+    across, along = right / fx, down / fy
+    rows = np.stack([position, forward - cx * across - cy * along, across, along], axis=1)
+    finite = np.isfinite(rows).all((1, 2))
+    if not finite.all():
+        view = views[int(np.argmin(finite))]
         raise ValueError(f"CameraView: expected finite position, orientation and intrinsics, found {view}.")
     return rows.astype(np.float32)
