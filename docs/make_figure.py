@@ -21,7 +21,7 @@ from navisplit.evaluate.flight import fly
 from navisplit.evaluate.topdown import survey_flights
 from navisplit.frames import quaternion_from_euler
 from navisplit.nets.branch_set import load_branch_set
-from navisplit.sim.renderer import CameraView, RayCaster
+from navisplit.sim.render.renderer import CameraView, RayCaster
 from navisplit.sim.worlds import load_scene, select_routes
 from navisplit.vehicle.head import Head
 

@@ -86,7 +86,7 @@ def flight(
     """Fly the manoeuvres of a recording of AirSim's SimpleFlight again: differences, and whether they are small."""
     from dataclasses import asdict
 
-    from navisplit.sim.trace_check import compare_all, read_traces, table
+    from navisplit.sim.flight.trace_check import compare_all, read_traces, table
 
     found = compare_all(read_traces(trace))
     if as_json:

@@ -171,10 +171,10 @@ def _prepare(world: str, settings: Settings, seed: int) -> Simulation:
 
     _say(f"building world {world} ...")
     scene = load_scene(world)
-    from navisplit.sim.frame import render_frame
+    from navisplit.sim.camera.pictures import rehearse
     from navisplit.sim.kernel import is_compiled
-    from navisplit.sim.pictures import rehearse
-    from navisplit.sim.renderer import RayCaster
+    from navisplit.sim.render.frame import render_frame
+    from navisplit.sim.render.renderer import RayCaster
     from navisplit.sim.simulation import Simulation
 
     if is_compiled(render_frame):

@@ -80,7 +80,7 @@ def routes(
     """Plan routes through a world, or rate those that it has."""
     import numpy as np
 
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
     from navisplit.sim.worlds import find_world, load_scene, plan_routes, read_routes, write_routes
     from navisplit.sim.worlds.planning import rate_routes
 
@@ -107,7 +107,7 @@ def _write(described: World, out: Path, routes: int, seed: int, rules: RouteRule
     write_sdf(described, out)
     scene = load_scene(out)  # routes are planned in what others will read
     if routes:
-        from navisplit.sim.query import SceneQuery
+        from navisplit.sim.render.query import SceneQuery
 
         planned = plan_routes(scene, SceneQuery(scene), routes, np.random.default_rng([seed, routes]), rules)
         write_routes(out.with_name(f"{out.stem}.routes.csv"), planned)

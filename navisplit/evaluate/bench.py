@@ -38,7 +38,7 @@ class Stopwatch:
 def pictures(world: str, count: int, seed: int = 0) -> list[NDArray[np.uint8]]:
     """Camera pictures of a world from random clear places at flying height."""
     from navisplit.sim.bench import sample_views
-    from navisplit.sim.renderer import RayCaster
+    from navisplit.sim.render.renderer import RayCaster
     from navisplit.sim.worlds import load_scene
 
     caster = RayCaster(load_scene(world))
@@ -81,7 +81,7 @@ def bench_loop(world: str, models: str, branch: str, route: int = 0) -> dict[str
     from navisplit.evaluate.crew import load_models
     from navisplit.evaluate.flight import Flight, Limits
     from navisplit.evaluate.metrics import EnergyModel
-    from navisplit.sim.renderer import RayCaster
+    from navisplit.sim.render.renderer import RayCaster
     from navisplit.sim.worlds import load_scene, select_routes
 
     config = FlightConfig(branch=branch, models=models)

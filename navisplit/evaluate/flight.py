@@ -24,14 +24,14 @@ from navisplit.evaluate.oracle import GRID
 from navisplit.evaluate.pictures import Shot, develop
 from navisplit.frames import Odometry, Vector, rotation_matrix
 from navisplit.link import Link, profile
-from navisplit.sim.pictures import Film
+from navisplit.sim.camera.pictures import Film
 from navisplit.sim.simulation import Simulation
 from navisplit.sim.weather import parse_weather
 from navisplit.vehicle.guard import Guard, Stage
 from navisplit.wire import decode
 
 if TYPE_CHECKING:
-    from navisplit.sim.renderer import CameraView, RayCaster
+    from navisplit.sim.render.renderer import CameraView, RayCaster
     from navisplit.sim.worlds.routes import Route
 
 COMMAND_LIFE_S = 0.2
@@ -254,7 +254,7 @@ class Flight:
         return self.now_ns * 1e-9
 
     def _view(self, odometry: Odometry) -> CameraView:
-        from navisplit.sim.renderer import CameraView
+        from navisplit.sim.render.renderer import CameraView
 
         camera = self.config.camera
         ahead = rotation_matrix(odometry.orientation)[:, 0] * camera.offset_x_m

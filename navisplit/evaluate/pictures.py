@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from navisplit.evaluate.episode import Picture
 
 if TYPE_CHECKING:
-    from navisplit.sim.pictures import Film
+    from navisplit.sim.camera.pictures import Film
 
 STRIP = 6
 SPACING = 4  # frames between two pictures of a strip

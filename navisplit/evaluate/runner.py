@@ -32,7 +32,7 @@ from navisplit.evaluate.summary import summarise
 
 if TYPE_CHECKING:
     from navisplit.evaluate.crew import Models
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
     from navisplit.sim.worlds.routes import Route
 
 CONFIG_FILE, TIMES_FILE, FLIGHTS = "config.json", "times.json", "flights"
@@ -77,7 +77,7 @@ class Bench:
     """World and models, loaded once in each process."""
 
     def __init__(self, evaluation: Evaluation, models: Models, query: SceneQuery) -> None:
-        from navisplit.sim.renderer import RayCaster
+        from navisplit.sim.render.renderer import RayCaster
 
         self.evaluation, self.models = evaluation, models
         self.renderer = RayCaster(query.scene, shadow_resolution=SHADOW_RESOLUTION, query=query)
@@ -161,7 +161,7 @@ def evaluate(
 
 
 def _load_query(world: str) -> SceneQuery:
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
     from navisplit.sim.worlds import load_scene
 
     return SceneQuery(load_scene(world))

@@ -14,7 +14,7 @@ from navisplit.evaluate.pictures import encode_png
 from navisplit.frames import Vector
 
 if TYPE_CHECKING:
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
 
 CELL_M = 0.25
 MAX_CELLS = 2000  # a side; larger areas get larger cells

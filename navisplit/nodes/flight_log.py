@@ -42,7 +42,7 @@ class FlightLog:
         self.model_hash = 0  # of the answers
         self.stage = "brake"  # of the guard
         self._guard_counters: Counter[str] = Counter()
-        self._query = query  # navisplit.sim.query.SceneQuery, or None where the world is not known
+        self._query = query  # navisplit.sim.render.query.SceneQuery, or None where the world is not known
         self._time_limit_s = timeout_s or Limits().time_s(route.length_m or route.distance_m, config.policy.speed_mps)
         self._odometry: deque[Odometry] = deque(maxlen=128)
         self._heard_ns = self._started_ns = 0  # on the steady clock

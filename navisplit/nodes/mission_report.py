@@ -13,14 +13,14 @@ from navisplit.evaluate.summary import summarise
 from navisplit.evaluate.topdown import survey_flights
 
 if TYPE_CHECKING:
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
 
 
 def load_query(world: str) -> SceneQuery | None:
     """Geometry of the world, for clearances and the map; None where no world is given. Raises WorldError."""
     if not world:
         return None
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
     from navisplit.sim.worlds import load_scene
 
     return SceneQuery(load_scene(world))

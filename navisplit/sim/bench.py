@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.frames import Intrinsics, quaternion_from_euler
-from navisplit.sim.moving import Layers
-from navisplit.sim.query import SceneQuery
-from navisplit.sim.renderer import CameraView, RayCaster
+from navisplit.sim.render.moving import Layers
+from navisplit.sim.render.query import SceneQuery
+from navisplit.sim.render.renderer import CameraView, RayCaster
 from navisplit.sim.scene import Scene
 from navisplit.sim.things import Thing
 

@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from navisplit.frames import VelocityCommand
-from navisplit.sim.query import SceneQuery
+from navisplit.sim.render.query import SceneQuery
 from navisplit.sim.scene import Scene
 from navisplit.sim.sensors.specs import LidarSpec
 from navisplit.sim.settings import Settings, VehicleSettings

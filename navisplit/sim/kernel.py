@@ -1,7 +1,7 @@
 """How the simulator's numerical kernels are compiled.
 
 The compiled code is cached beside the source. Numba notices an edit of the file that a kernel is in, but not of the
-files of kernels that it calls: after editing one, delete ``navisplit/sim/__pycache__/*.nb?``.
+files of kernels that it calls: after editing one, delete ``__pycache__/*.nb?`` below ``navisplit/sim``.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ import numpy as np
 
 from navisplit.errors import ConfigError
 from navisplit.frames import Vector
-from navisplit.sim.camera_settings import read_camera, read_cameras
-from navisplit.sim.cameras import Camera, default_cameras
+from navisplit.sim.camera.camera_settings import read_camera, read_cameras
+from navisplit.sim.camera.cameras import Camera, default_cameras
 from navisplit.sim.daylight import TimeOfDay, read_time_of_day
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.recording import RecordingSettings, read_recording

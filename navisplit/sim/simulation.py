@@ -8,22 +8,22 @@ import numpy as np
 
 from navisplit.errors import SimulatorError, UsageError, nearest_name
 from navisplit.frames import Vector, swap_ned_enu, swap_quaternion
-from navisplit.sim import quadrotor
 from navisplit.sim.atmosphere import Atmosphere, Conditions
-from navisplit.sim.contact import SceneProbe
-from navisplit.sim.encounters import Encounters
+from navisplit.sim.flight import quadrotor
+from navisplit.sim.flight.contact import SceneProbe
+from navisplit.sim.flight.encounters import Encounters
+from navisplit.sim.flight.vehicle import Vehicle
 from navisplit.sim.geodesy import geo_of
 from navisplit.sim.markers import Markers
-from navisplit.sim.moving import Layers, LiveProbe, MovingLayer
+from navisplit.sim.render.moving import Layers, LiveProbe, MovingLayer
 from navisplit.sim.scene import Material, Scene
 from navisplit.sim.sensors import Site
 from navisplit.sim.sensors.ranging import Surroundings
 from navisplit.sim.settings import Settings, VehicleSettings
 from navisplit.sim.things import MOTION_S, Thing, Things
-from navisplit.sim.vehicle import Vehicle
 
 if TYPE_CHECKING:
-    from navisplit.sim.renderer import Frame, RayCaster
+    from navisplit.sim.render.renderer import Frame, RayCaster
 
 _MOTION_STEPS = round(MOTION_S / quadrotor.STEP_S)
 
@@ -242,7 +242,7 @@ class Simulation:
         """Picture in this weather, depth and segmentation of a camera now. Raises SimulatorError without a renderer."""
         if self.renderer is None:
             raise SimulatorError("This simulation has no renderer: give Simulation(scene, renderer=RayCaster(scene)).")
-        from navisplit.sim.pictures import Film
+        from navisplit.sim.camera.pictures import Film
 
         drone = self.vehicle(vehicle)
         layer = self.snapshot(without=drone.name)
@@ -252,7 +252,7 @@ class Simulation:
 def _query(scene: Scene, renderer: RayCaster | None) -> SceneProbe:
     if renderer is not None:
         return renderer.query
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
 
     return SceneQuery(scene)
 

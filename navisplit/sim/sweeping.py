@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.frames import Vector, rotation_matrix
-from navisplit.sim.contact import BODY_RADIUS_M, SceneProbe
+from navisplit.sim.flight.contact import BODY_RADIUS_M, SceneProbe
 from navisplit.sim.things import Thing
 
 MAX_RAYS = 600  # corners that are followed; of a shape with more, an even choice (our choice)

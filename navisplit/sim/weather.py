@@ -1,6 +1,6 @@
 """The weather as a state: what AirSim's weather parameters hold, and what they mean in metres. Pure.
 
-How it looks is drawn by ``navisplit.sim.weather_passes`` after the ray caster.
+How it looks is drawn by ``navisplit.sim.render.weather_passes`` after the ray caster.
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ import numpy as np
 from navisplit.config import CameraConfig
 from navisplit.errors import UsageError
 from navisplit.sim.atmosphere import Conditions
-from navisplit.sim.pictures import Film
-from navisplit.sim.query import SceneQuery
-from navisplit.sim.renderer import CameraView, RayCaster
+from navisplit.sim.camera.pictures import Film
+from navisplit.sim.render.query import SceneQuery
+from navisplit.sim.render.renderer import CameraView, RayCaster
 from navisplit.sim.scene import SKY_DEPTH_M
 from navisplit.sim.weather import CALM, Weather
 from navisplit.sim.worlds import build_scene, generate

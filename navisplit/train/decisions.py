@@ -30,7 +30,7 @@ from navisplit.vehicle.neural_gate import gate_features
 from navisplit.vehicle.onboard import Onboard
 
 if TYPE_CHECKING:
-    from navisplit.sim.renderer import RayCaster
+    from navisplit.sim.render.renderer import RayCaster
     from navisplit.sim.worlds.routes import Route
 
 HORIZON_S, STEP_S, PATIENCE_S = 1.2, 0.1, 0.6
@@ -120,7 +120,7 @@ class _Probing:
         return np.asarray(copy.deepcopy(self.inner).act(image, view, state, stamp_ns).command.velocity, float)
 
     def _true_depth(self, view: View, state: State) -> NDArray[np.float32]:
-        from navisplit.sim.renderer import CameraView
+        from navisplit.sim.render.renderer import CameraView
 
         ahead = rotation_matrix(state.orientation)[:, 0] * view.offset_x_m
         eye = CameraView(np.asarray(state.position) + ahead, np.asarray(state.orientation), view.intrinsics)

@@ -91,7 +91,7 @@ def _collect(jobs: Sequence[dict[str, Any]], workers: int, log: Log) -> None:
 def _fly_world(job: dict[str, Any]) -> str:
     """One world: generate, plan routes, fly, write features and regrets. Returns a line for the log."""
     from navisplit.evaluate.crew import load_models
-    from navisplit.sim.renderer import RayCaster
+    from navisplit.sim.render.renderer import RayCaster
     from navisplit.sim.worlds import build_scene, generate, plan_routes
     from navisplit.train.decisions import collect_decisions
 

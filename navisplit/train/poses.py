@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from navisplit.errors import WorldError
 from navisplit.frames import Quaternion, quaternion_from_euler
-from navisplit.sim.query import SceneQuery
+from navisplit.sim.render.query import SceneQuery
 from navisplit.sim.scene import Scene
 from navisplit.sim.worlds.description import GROUND_ID
 

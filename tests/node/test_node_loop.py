@@ -73,7 +73,7 @@ def direct(radio: Profile | None) -> dict[str, Any]:
 def query(scene: Scene | None) -> Any:
     if scene is None:
         return None
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
 
     return SceneQuery(scene)
 

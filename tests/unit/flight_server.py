@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from navisplit.sim.contact import FlatGround
+from navisplit.sim.flight.contact import FlatGround
 from navisplit.sim.rpc.server import Server, listen
 from navisplit.sim.scene import Scene, SceneObject
 from navisplit.sim.simulation import Simulation

@@ -3,7 +3,7 @@
 import numpy as np
 
 from navisplit.frames import Intrinsics, quaternion_from_euler
-from navisplit.sim.renderer import CameraView
+from navisplit.sim.render.renderer import CameraView
 from navisplit.sim.scene import Light, Material, Scene, SceneObject
 
 

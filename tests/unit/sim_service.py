@@ -4,7 +4,7 @@ import msgpack
 import pytest
 from flight_server import flat_simulation
 
-from navisplit.sim.commands import Task
+from navisplit.sim.flight.commands import Task
 from navisplit.sim.rpc import server as _server  # noqa: F401  (fills the table)
 from navisplit.sim.rpc.codec import encode_response
 from navisplit.sim.rpc.pacing import Pacer

@@ -8,8 +8,8 @@ import pytest
 from flight_server import flat_scene
 
 from navisplit.frames import VelocityCommand
-from navisplit.sim.contact import BODY_RADIUS_M, FlatGround
-from navisplit.sim.encounters import Encounters
+from navisplit.sim.flight.contact import BODY_RADIUS_M, FlatGround
+from navisplit.sim.flight.encounters import Encounters
 from navisplit.sim.settings import parse_settings
 from navisplit.sim.simulation import Simulation
 

@@ -18,7 +18,7 @@ from navisplit.evaluate.episode import Episode, Metrics, Outcome, Picture, Sampl
 from navisplit.evaluate.flight import Flight, Limits, fly, with_airspace
 from navisplit.evaluate.metrics import EnergyModel, mcnemar, newcombe_paired, soft_spl, spl, wilson
 from navisplit.evaluate.summary import KEYS, git_revision, summarise
-from navisplit.sim.renderer import RayCaster
+from navisplit.sim.render.renderer import RayCaster
 from navisplit.sim.scene import Material, Scene, SceneObject
 from navisplit.sim.weather import Weather
 from navisplit.sim.worlds.routes import Route, write_routes

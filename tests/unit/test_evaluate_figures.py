@@ -14,7 +14,7 @@ from navisplit.evaluate.compare import Arm, compare
 from navisplit.evaluate.episode import Episode, Metrics, Outcome, Sample
 from navisplit.evaluate.pictures import Shot, develop, encode_depth, encode_png, encode_rgb
 from navisplit.evaluate.topdown import TopDown, survey, survey_flights
-from navisplit.sim.pictures import Film
+from navisplit.sim.camera.pictures import Film
 
 
 def flight(route_id=0, outcome=Outcome.SUCCESS, frames=25, size=100, clearance=1.0, branch="b0"):

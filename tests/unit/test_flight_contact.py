@@ -5,10 +5,10 @@ import pytest
 from render_scenes import MATERIALS
 
 from navisplit.frames import VelocityCommand
-from navisplit.sim.contact import BODY_RADIUS_M, FlatGround, bounce, survey
+from navisplit.sim.flight.contact import BODY_RADIUS_M, FlatGround, bounce, survey
+from navisplit.sim.flight.vehicle import Vehicle
 from navisplit.sim.scene import Scene, SceneObject
 from navisplit.sim.simulation import Simulation
-from navisplit.sim.vehicle import Vehicle
 
 WALL_X = 10.0
 

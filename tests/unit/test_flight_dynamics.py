@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from navisplit.frames import VelocityCommand
-from navisplit.sim import commands, path
-from navisplit.sim.commands import CommandError, YawMode
-from navisplit.sim.contact import FlatGround
+from navisplit.sim.flight import commands, path
+from navisplit.sim.flight.commands import CommandError, YawMode
+from navisplit.sim.flight.contact import FlatGround
 from navisplit.sim.scene import PlayerStart, Scene
 from navisplit.sim.simulation import Simulation
 

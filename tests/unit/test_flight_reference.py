@@ -9,11 +9,11 @@ import pytest
 from navisplit.cli.main import main
 from navisplit.errors import UsageError
 from navisplit.frames import euler_of
-from navisplit.sim import commands, path
-from navisplit.sim.commands import YawMode
-from navisplit.sim.contact import FlatGround
-from navisplit.sim.trace_check import COLUMNS, compare_all, read_traces
-from navisplit.sim.vehicle import Vehicle
+from navisplit.sim.flight import commands, path
+from navisplit.sim.flight.commands import YawMode
+from navisplit.sim.flight.contact import FlatGround
+from navisplit.sim.flight.trace_check import COLUMNS, compare_all, read_traces
+from navisplit.sim.flight.vehicle import Vehicle
 
 
 def standing():

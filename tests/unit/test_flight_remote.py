@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sim_service import FREE, call, make_service, settled
 
-from navisplit.sim import path
-from navisplit.sim.commands import CommandError, YawMode
+from navisplit.sim.flight import path
+from navisplit.sim.flight.commands import CommandError, YawMode
 
 
 @pytest.fixture

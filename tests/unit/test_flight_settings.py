@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from navisplit.errors import ConfigError
-from navisplit.sim.cameras import default_cameras, find_camera
+from navisplit.sim.camera.cameras import default_cameras, find_camera
 from navisplit.sim.geodesy import GeoPoint, geo_of, ned_of
 from navisplit.sim.settings import Settings, load_settings, parse_settings
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from render_scenes import MATERIALS, box, ground, view
 
-from navisplit.sim import baked
-from navisplit.sim.baked import cache_folder, fingerprint, recall
-from navisplit.sim.renderer import RayCaster
+from navisplit.sim.render import baked
+from navisplit.sim.render.baked import cache_folder, fingerprint, recall
+from navisplit.sim.render.renderer import RayCaster
 from navisplit.sim.scene import Scene
 
 SCENE = Scene("plot", (ground(cells=4), box("crate", (10, 0, 1), (2, 2, 2), 1, 7)), MATERIALS)
@@ -19,7 +19,7 @@ def folder(tmp_path, monkeypatch):
     """An empty cache, and scenes of any size are worth keeping."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for module in ("query", "surface", "renderer"):
-        monkeypatch.setattr(f"navisplit.sim.{module}.WORTH_TRIANGLES", 0)
+        monkeypatch.setattr(f"navisplit.sim.render.{module}.WORTH_TRIANGLES", 0)
     return cache_folder()
 
 
@@ -36,7 +36,7 @@ def test_a_second_start_bakes_nothing_and_draws_the_same_bytes(folder, monkeypat
         raise AssertionError("baked again")
 
     for place in ("bvh.build_nodes", "surface.bake_exposure", "atlas._pack", "shadow._bake"):
-        monkeypatch.setattr(f"navisplit.sim.{place}", refuse)
+        monkeypatch.setattr(f"navisplit.sim.render.{place}", refuse)
     assert picture() == first
 
 

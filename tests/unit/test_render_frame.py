@@ -6,9 +6,9 @@ import pytest
 from render_scenes import box, plain, view, yard
 
 from navisplit.errors import UsageError, WorldError
-from navisplit.sim.frame import render_frame
-from navisplit.sim.query import SceneQuery
-from navisplit.sim.renderer import RayCaster, camera_rows
+from navisplit.sim.render.frame import render_frame
+from navisplit.sim.render.query import SceneQuery
+from navisplit.sim.render.renderer import RayCaster, camera_rows
 from navisplit.sim.scene import SKY_DEPTH_M, Light, Scene
 
 

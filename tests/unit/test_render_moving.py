@@ -8,9 +8,9 @@ import pytest
 from render_scenes import MATERIALS, box, ground, view, yard
 
 from navisplit.frames import quaternion_from_euler
-from navisplit.sim.moving import Layers, LiveProbe
-from navisplit.sim.query import SceneQuery
-from navisplit.sim.renderer import RayCaster
+from navisplit.sim.render.moving import Layers, LiveProbe
+from navisplit.sim.render.query import SceneQuery
+from navisplit.sim.render.renderer import RayCaster
 from navisplit.sim.scene import Actor, Light, Scene
 from navisplit.sim.settings import load_settings
 from navisplit.sim.simulation import Simulation

@@ -6,7 +6,7 @@ import trimesh
 from render_scenes import MATERIALS, box, yard
 
 from navisplit.errors import WorldError
-from navisplit.sim.query import SceneQuery
+from navisplit.sim.render.query import SceneQuery
 from navisplit.sim.scene import Scene, SceneObject
 
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from navisplit.errors import UsageError, WorldError
-from navisplit.sim.atlas import pack_atlas
+from navisplit.sim.render.atlas import pack_atlas
+from navisplit.sim.render.textures import kinds, natural_tile_m, texture
 from navisplit.sim.scene import Material
-from navisplit.sim.textures import kinds, natural_tile_m, texture
 
 WANTED = (
     "grass dirt forest_floor gravel bark birch_bark leaves needles brick plaster roof_tiles asphalt concrete wood "

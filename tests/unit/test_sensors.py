@@ -11,7 +11,7 @@ from flight_server import flat_scene
 from navisplit.errors import ConfigError, SimulatorError
 from navisplit.frames import VelocityCommand
 from navisplit.sim import geodesy
-from navisplit.sim.contact import FlatGround
+from navisplit.sim.flight.contact import FlatGround
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.sensors.inertial import magnetic_field
 from navisplit.sim.sensors.sampling import Schedule

@@ -5,7 +5,7 @@ from render_scenes import yard
 
 from navisplit.sim import bench_client
 from navisplit.sim.bench import FRAME, WORLDS, bench_steps, sample_views, scene_rows, thread_rows
-from navisplit.sim.renderer import RayCaster
+from navisplit.sim.render.renderer import RayCaster
 from navisplit.sim.worlds import build_scene, generate
 
 

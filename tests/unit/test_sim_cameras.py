@@ -11,10 +11,10 @@ from sim_service import make_service, refused, settled
 
 from navisplit.errors import ConfigError
 from navisplit.frames import Intrinsics, quaternion_from_euler, rotation_matrix
-from navisplit.sim import development
-from navisplit.sim.cameras import Capture, Exposure, Gimbal, ImageNoise, SensorNoise, default_cameras
-from navisplit.sim.development import Meter
-from navisplit.sim.lenses import Lens
+from navisplit.sim.camera import development
+from navisplit.sim.camera.cameras import Capture, Exposure, Gimbal, ImageNoise, SensorNoise, default_cameras
+from navisplit.sim.camera.development import Meter
+from navisplit.sim.camera.lenses import Lens
 from navisplit.sim.rpc.table import call
 from navisplit.sim.settings import parse_settings
 

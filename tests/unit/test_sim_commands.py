@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from navisplit.sim import commands, path
-from navisplit.sim.autopilot import Autopilot
-from navisplit.sim.commands import CommandError, Task, YawMode
-from navisplit.sim.controller import POSITION, RATE, VELOCITY
+from navisplit.sim.flight import commands, path
+from navisplit.sim.flight.autopilot import Autopilot
+from navisplit.sim.flight.commands import CommandError, Task, YawMode
+from navisplit.sim.flight.controller import POSITION, RATE, VELOCITY
 
 
 @pytest.fixture

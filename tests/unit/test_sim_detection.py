@@ -5,8 +5,8 @@ import pytest
 from render_scenes import MATERIALS, box, ground, view
 from sim_service import kind_of, make_service
 
-from navisplit.sim.detection import Candidate, DetectionFilter, detect
-from navisplit.sim.query import SceneQuery
+from navisplit.sim.camera.detection import Candidate, DetectionFilter, detect
+from navisplit.sim.render.query import SceneQuery
 from navisplit.sim.rpc.table import call
 from navisplit.sim.scene import Scene
 

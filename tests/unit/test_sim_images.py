@@ -11,8 +11,8 @@ from sim_service import settled
 
 from navisplit.errors import ConfigError
 from navisplit.frames import Intrinsics, quaternion_from_euler, yaw_of
-from navisplit.sim.flow import Moment, flow_bytes, flow_colours, optical_flow
-from navisplit.sim.renderer import CameraView, RayCaster
+from navisplit.sim.render.flow import Moment, flow_bytes, flow_colours, optical_flow
+from navisplit.sim.render.renderer import CameraView, RayCaster
 from navisplit.sim.rpc import images
 from navisplit.sim.rpc import server as _server  # noqa: F401  (fills the table)
 from navisplit.sim.rpc.images import load_palette, segmentation_palette

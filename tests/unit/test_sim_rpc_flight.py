@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sim_service import FREE, make_service, refused, settled
 
-from navisplit.sim import controller
+from navisplit.sim.flight import controller
 from navisplit.sim.geodesy import GeoPoint, geo_of
 from navisplit.sim.rpc.table import call
 

@@ -10,8 +10,8 @@ from render_scenes import box
 from sim_service import make_service, refused, settled
 
 from navisplit.frames import Intrinsics, rotation_matrix
-from navisplit.sim.query import SceneQuery
-from navisplit.sim.renderer import CameraView, RayCaster
+from navisplit.sim.render.query import SceneQuery
+from navisplit.sim.render.renderer import CameraView, RayCaster
 from navisplit.sim.rpc.table import call
 from navisplit.sim.scene import Material, PlayerStart, Scene
 from navisplit.sim.simulation import Simulation

@@ -7,7 +7,7 @@ import pytest
 from flight_server import Painter, box
 from sim_service import FREE, make_service, refused, settled
 
-from navisplit.sim.contact import FlatGround
+from navisplit.sim.flight.contact import FlatGround
 from navisplit.sim.rpc.table import call
 from navisplit.sim.scene import PlayerStart, Scene
 

@@ -10,13 +10,13 @@ from render_scenes import MATERIALS, ground
 from navisplit.errors import ConfigError, SimulatorError
 from navisplit.frames import Intrinsics, rotation_matrix
 from navisplit.sim import geodesy
-from navisplit.sim.cameras import default_cameras, find_camera
-from navisplit.sim.contact import BODY_RADIUS_M, Contact, FlatGround, bounce, survey, sweep
+from navisplit.sim.camera.cameras import default_cameras, find_camera
+from navisplit.sim.flight.contact import BODY_RADIUS_M, Contact, FlatGround, bounce, survey, sweep
+from navisplit.sim.flight.vehicle import CollisionState
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.scene import PlayerStart, Scene
 from navisplit.sim.settings import parse_settings
 from navisplit.sim.simulation import Simulation
-from navisplit.sim.vehicle import CollisionState
 
 HOME = GeoPoint(47.641468, -122.140165, 122.0)
 
@@ -147,7 +147,7 @@ def test_air_is_the_standard_atmosphere(altitude, pascal, kelvin, density):
 
 # Contact ------------------------------------------------------------------------------------------------------------
 def test_flat_ground_answers_as_a_query_of_a_flat_scene_does():
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
 
     query, flat = SceneQuery(Scene("flat", (ground(),), MATERIALS)), FlatGround()
     rng = np.random.default_rng(3)

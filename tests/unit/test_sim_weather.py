@@ -10,10 +10,10 @@ from sim_service import make_service, refused
 
 from navisplit.errors import ConfigError, UsageError
 from navisplit.sim.atmosphere import Atmosphere, Conditions
+from navisplit.sim.camera.pictures import Film
 from navisplit.sim.daylight import TimeOfDay, read_date, sun_direction
 from navisplit.sim.geodesy import GeoPoint
-from navisplit.sim.pictures import Film
-from navisplit.sim.renderer import RayCaster
+from navisplit.sim.render.renderer import RayCaster
 from navisplit.sim.rpc.table import call
 from navisplit.sim.scene import Light
 from navisplit.sim.settings import parse_settings

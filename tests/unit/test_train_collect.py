@@ -6,8 +6,8 @@ import pytest
 from navisplit.config import CameraConfig
 from navisplit.errors import UsageError, WorldError
 from navisplit.frames import euler_of
-from navisplit.sim.query import SceneQuery
-from navisplit.sim.renderer import Frame
+from navisplit.sim.render.query import SceneQuery
+from navisplit.sim.render.renderer import Frame
 from navisplit.sim.scene import Material, Scene, SceneObject
 from navisplit.train import collect as collecting
 from navisplit.train.collect import plan

@@ -9,8 +9,8 @@ import pytest
 from navisplit.cli import main as cli
 from navisplit.errors import UsageError
 from navisplit.frames import Intrinsics, quaternion_from_euler, rotation_matrix
-from navisplit.sim.query import SceneQuery
-from navisplit.sim.renderer import CameraView, RayCaster
+from navisplit.sim.render.query import SceneQuery
+from navisplit.sim.render.renderer import CameraView, RayCaster
 from navisplit.sim.scene import SKY_DEPTH_M, Light
 from navisplit.sim.weather import CALM, parse_weather
 from navisplit.sim.worlds import build_scene, families, generate, load_scene, write_sdf

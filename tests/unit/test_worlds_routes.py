@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from navisplit.errors import RouteError, UsageError
-from navisplit.sim.query import SceneQuery
+from navisplit.sim.render.query import SceneQuery
 from navisplit.sim.scene import Scene
 from navisplit.sim.worlds import (
     Route,
@@ -152,7 +152,7 @@ def test_shipped_routes_keep_their_promises(world):
 
 
 def test_shipped_routes_have_free_ends_in_the_world_as_shipped():
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
     from navisplit.sim.worlds import load_scene
 
     query = SceneQuery(load_scene("neighbourhood"))

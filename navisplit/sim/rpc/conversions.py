@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.frames import Quaternion, Vector
-from navisplit.sim.autopilot import Kinematics, RemoteControl
-from navisplit.sim.commands import FOREVER_S, YawMode
+from navisplit.sim.flight.autopilot import Kinematics, RemoteControl
+from navisplit.sim.flight.commands import FOREVER_S, YawMode
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.rpc.faults import BadCast, HandlerError
 

@@ -14,8 +14,8 @@ from navisplit.errors import ConfigError
 from navisplit.sim.scene import SKY_DEPTH_M
 
 if TYPE_CHECKING:
-    from navisplit.sim.flow import Moment
-    from navisplit.sim.pictures import Development, Film
+    from navisplit.sim.camera.pictures import Development, Film
+    from navisplit.sim.render.flow import Moment
 
 SCENE, DEPTH_PLANAR, DEPTH_PERSPECTIVE, DEPTH_VIS, DISPARITY, SEGMENTATION, NORMALS, INFRARED, FLOW, FLOW_VIS = range(
     10
@@ -87,7 +87,7 @@ class Printer:
         if kind == NORMALS:
             return _normal_colours(self.film.normals)
         if kind in (FLOW, FLOW_VIS):
-            from navisplit.sim.flow import flow_bytes, flow_colours
+            from navisplit.sim.render.flow import flow_bytes, flow_colours
 
             return (flow_bytes if kind == FLOW else flow_colours)(self._flow())
         if kind == INFRARED:

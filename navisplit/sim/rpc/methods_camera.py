@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from navisplit.frames import Quaternion, Vector
-from navisplit.sim.cameras import IMAGE_TYPES, Capture
-from navisplit.sim.flow import Moment
-from navisplit.sim.pictures import Development, Film
+from navisplit.sim.camera.cameras import IMAGE_TYPES, Capture
+from navisplit.sim.camera.pictures import Development, Film
+from navisplit.sim.render.flow import Moment
 from navisplit.sim.rpc import structs
 from navisplit.sim.rpc.images import FLOW, FLOW_VIS, FROM_DEPTH, Printer, bgr, png
 from navisplit.sim.rpc.mounts import CAMERA, Mount, find_mount

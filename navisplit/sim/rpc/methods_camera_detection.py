@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from navisplit.frames import rotation_matrix
-from navisplit.sim.detection import Candidate, Detection, DetectionFilter, detect
+from navisplit.sim.camera.detection import Candidate, Detection, DetectionFilter, detect
 from navisplit.sim.geodesy import geo_of
-from navisplit.sim.moving import MovingLayer
+from navisplit.sim.render.moving import MovingLayer
 from navisplit.sim.rpc import structs
 from navisplit.sim.rpc.mounts import Mount, find_mount
 from navisplit.sim.rpc.service import Service

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from navisplit.sim.lenses import BLADES, FILMBACK_PRESETS, LENS_PRESETS, MIN_FOCUS_MM, Lens
+from navisplit.sim.camera.lenses import BLADES, FILMBACK_PRESETS, LENS_PRESETS, MIN_FOCUS_MM, Lens
 from navisplit.sim.rpc.mounts import CAMERA, find_mount
 from navisplit.sim.rpc.service import Service
 from navisplit.sim.rpc.table import HandlerError, rpc

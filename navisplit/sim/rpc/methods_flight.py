@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from navisplit.frames import Vector
-from navisplit.sim import commands, controller, path
-from navisplit.sim.autopilot import RemoteControl
-from navisplit.sim.commands import Task, YawMode
-from navisplit.sim.controller import ANGLE, PASSTHROUGH, POSITION, RATE, VELOCITY
+from navisplit.sim.flight import commands, controller, path
+from navisplit.sim.flight.autopilot import RemoteControl
+from navisplit.sim.flight.commands import Task, YawMode
+from navisplit.sim.flight.controller import ANGLE, PASSTHROUGH, POSITION, RATE, VELOCITY
 from navisplit.sim.geodesy import GeoPoint, ned_of
 from navisplit.sim.rpc.service import Service
 from navisplit.sim.rpc.table import HandlerError, rpc

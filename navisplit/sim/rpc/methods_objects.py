@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from navisplit.frames import Quaternion, Vector
 from navisplit.sim.assets import asset, asset_names
+from navisplit.sim.flight.vehicle import Vehicle
 from navisplit.sim.rpc import structs
 from navisplit.sim.rpc.service import MAX_NAME, MAX_TEXTURES, Later, Service, printable
 from navisplit.sim.rpc.structs import Struct
 from navisplit.sim.rpc.table import HandlerError, rpc
 from navisplit.sim.sweeping import corners, free_distance
 from navisplit.sim.things import Thing
-from navisplit.sim.vehicle import Vehicle
 
 MAX_SPAWNED = 10_000
 MAX_FALL_M = 1000.0

@@ -9,8 +9,9 @@ import numpy as np
 
 from navisplit.errors import UsageError
 from navisplit.frames import Quaternion, Vector, euler_of, swap_ned_enu
-from navisplit.sim import geodesy, quadrotor
-from navisplit.sim.autopilot import Kinematics
+from navisplit.sim import geodesy
+from navisplit.sim.flight import quadrotor
+from navisplit.sim.flight.autopilot import Kinematics
 from navisplit.sim.rpc import structs
 from navisplit.sim.rpc.service import (
     MAX_ACCELERATION,

@@ -9,9 +9,9 @@ import numpy as np
 
 from navisplit.errors import SimulatorError
 from navisplit.frames import Quaternion, Vector, quaternion_multiply, swap_ned_enu, swap_quaternion
-from navisplit.sim.cameras import Camera, find_camera
-from navisplit.sim.flow import Moment
-from navisplit.sim.renderer import CameraView
+from navisplit.sim.camera.cameras import Camera, find_camera
+from navisplit.sim.render.flow import Moment
+from navisplit.sim.render.renderer import CameraView
 from navisplit.sim.rpc.service import Service
 from navisplit.sim.rpc.table import UnknownFailure
 

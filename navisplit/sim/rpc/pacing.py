@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from navisplit.sim.autopilot import NANOSECONDS
-from navisplit.sim.quadrotor import STEP_NS
+from navisplit.sim.flight.autopilot import NANOSECONDS
+from navisplit.sim.flight.quadrotor import STEP_NS
 from navisplit.sim.simulation import Simulation
 
 MAX_LAG_S = 0.2  # wall time that may be caught up; beyond it the simulation slows down instead of jumping

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from navisplit.errors import SimulatorError
-from navisplit.sim.commands import Task
+from navisplit.sim.flight.commands import Task
 from navisplit.sim.rpc import methods as _methods  # noqa: F401  (fills the table)
 from navisplit.sim.rpc.codec import encoded
 from navisplit.sim.rpc.connection import Connection

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from navisplit.errors import SimulatorError
 from navisplit.frames import Quaternion, Vector, swap_ned_enu, swap_quaternion
-from navisplit.sim.commands import Routine, Task
-from navisplit.sim.detection import DetectionFilter
-from navisplit.sim.development import Meter
-from navisplit.sim.flow import Moment
+from navisplit.sim.camera.detection import DetectionFilter
+from navisplit.sim.camera.development import Meter
+from navisplit.sim.flight.commands import Routine, Task
+from navisplit.sim.flight.vehicle import CollisionState, Vehicle
 from navisplit.sim.geodesy import GeoPoint, geo_of
+from navisplit.sim.render.flow import Moment
 from navisplit.sim.rpc.images import segmentation_palette
 from navisplit.sim.rpc.pacing import Pacer
 from navisplit.sim.rpc.recorder import Recorder
@@ -26,7 +27,6 @@ from navisplit.sim.settings import Settings
 from navisplit.sim.simulation import Simulation
 from navisplit.sim.sweeping import body_dome, free_distance
 from navisplit.sim.things import Thing
-from navisplit.sim.vehicle import CollisionState, Vehicle
 
 MAX_DISTANCE_M = 1e6  # of a vehicle from its start, of an object from the map's origin
 MAX_SPEED, MAX_RATE, MAX_ACCELERATION = 500.0, 500.0, 1e5  # m/s, rad/s, m/s^2: beyond them 3 ms steps are too long

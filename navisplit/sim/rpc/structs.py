@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from navisplit.frames import Quaternion, Vector
-from navisplit.sim.autopilot import Autopilot, Kinematics, RemoteControl
+from navisplit.sim.flight.autopilot import Autopilot, Kinematics, RemoteControl
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.rpc.codec import Double
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from navisplit.frames import Quaternion, Vector, rotation_matrix
 from navisplit.sim import geodesy
-from navisplit.sim.autopilot import Kinematics
+from navisplit.sim.flight.autopilot import Kinematics
+from navisplit.sim.flight.quadrotor import GRAVITY, STEP_S
 from navisplit.sim.geodesy import GeoPoint
-from navisplit.sim.quadrotor import GRAVITY, STEP_S
 from navisplit.sim.sensors.sampling import GaussMarkov, Schedule, Walk, WhiteNoise
 from navisplit.sim.sensors.specs import BarometerSpec, GpsSpec, ImuSpec, MagnetometerSpec
 

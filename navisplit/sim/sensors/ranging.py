@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.frames import Quaternion, Vector, rotation_matrix, swap_ned_enu
-from navisplit.sim.autopilot import Kinematics
-from navisplit.sim.contact import SceneProbe
-from navisplit.sim.quadrotor import STEP_S
+from navisplit.sim.flight.autopilot import Kinematics
+from navisplit.sim.flight.contact import SceneProbe
+from navisplit.sim.flight.quadrotor import STEP_S
 from navisplit.sim.sensors.sampling import Schedule, WhiteNoise
 from navisplit.sim.sensors.specs import DistanceSpec, LidarSpec
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from navisplit.sim.quadrotor import STEP_S
+from navisplit.sim.flight.quadrotor import STEP_S
 from navisplit.sim.sensors.specs import Timing
 
 _BLOCK = 4096  # samples drawn at once: bounds the memory of a first reading after a long flight

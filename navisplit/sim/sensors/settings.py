@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from navisplit.errors import ConfigError
 from navisplit.frames import quaternion_from_euler
-from navisplit.sim.quadrotor import HISTORY_STEPS, STEP_S
+from navisplit.sim.flight.quadrotor import HISTORY_STEPS, STEP_S
 from navisplit.sim.sensors.specs import (
     DEFAULT_SENSORS,
     KINDS,

@@ -11,9 +11,9 @@ import numpy as np
 
 from navisplit.errors import SimulatorError
 from navisplit.frames import Vector
-from navisplit.sim.autopilot import Autopilot, Kinematics
+from navisplit.sim.flight.autopilot import Autopilot, Kinematics
+from navisplit.sim.flight.quadrotor import STEP_NS
 from navisplit.sim.geodesy import GeoPoint
-from navisplit.sim.quadrotor import STEP_NS
 from navisplit.sim.sensors.inertial import (
     Barometer,
     BarometerReading,

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from navisplit.frames import Vector
-from navisplit.sim.contact import SceneProbe
+from navisplit.sim.flight.contact import SceneProbe
 from navisplit.sim.view.snapshot import Drone
 
 BEHIND_M, ABOVE_M = 6.0, 2.0

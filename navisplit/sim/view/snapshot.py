@@ -17,7 +17,7 @@ from navisplit.sim.markers import Trail as TrailLook
 from navisplit.sim.things import Thing
 
 if TYPE_CHECKING:
-    from navisplit.sim.renderer import Frame
+    from navisplit.sim.render.renderer import Frame
     from navisplit.sim.simulation import Simulation
 
 SPACING_M = 0.2  # between the points of a trail
@@ -140,7 +140,7 @@ def picture_of(simulation: Simulation, vehicle: str, camera: str) -> Callable[[]
         return None
     if renderer is None:
         return None
-    from navisplit.sim.pictures import Film
+    from navisplit.sim.camera.pictures import Film
 
     full = view.intrinsics
     width = min(full.width, PICTURE_WIDTH)

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from navisplit.sim.query import SceneQuery
+from navisplit.sim.render.query import SceneQuery
 
 Array = NDArray[np.float64]
 _CHUNK = 200_000

@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from navisplit.sim import textures_built as _built  # noqa: F401  (registers its kinds)
+from navisplit.sim.render import textures_built as _built  # noqa: F401  (registers its kinds)
+from navisplit.sim.render.textures import texture
 from navisplit.sim.scene import Material
-from navisplit.sim.textures import texture
 
 TEXTURE_SIZE = 256
 """Pixels of a side: at 2-4 m a tile this is finer than a 256x144 camera resolves beyond 1.5 m."""

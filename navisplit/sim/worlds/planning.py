@@ -15,7 +15,7 @@ from navisplit.sim.worlds.difficulty import rate
 from navisplit.sim.worlds.routes import Route
 
 if TYPE_CHECKING:
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
     from navisplit.sim.worlds.grid_search import FreeSpace
 
 Array = NDArray[np.float64]
@@ -175,7 +175,7 @@ def _extent(scene: Scene, rules: RouteRules) -> tuple[Array, Array]:
 
 def _ground_heights(scene: Scene, x: Array, y: Array) -> Array:
     """Height of the ground at points; the player start's height where there is none."""
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
 
     level = scene.player_start.position[2]
     ground = tuple(o for o in scene.objects if o.segmentation_id == GROUND_ID and len(o.faces))

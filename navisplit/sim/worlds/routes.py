@@ -17,7 +17,7 @@ from navisplit.sim.worlds.difficulty import Difficulty
 from navisplit.sim.worlds.library import find_world
 
 if TYPE_CHECKING:
-    from navisplit.sim.query import SceneQuery
+    from navisplit.sim.render.query import SceneQuery
 
 REQUIRED_COLUMNS = ("id", "start_x", "start_y", "start_z", "start_yaw", "goal_x", "goal_y", "goal_z")
 DIFFICULTY_COLUMNS = ("free_m", "clearance_mean_m", "clearance_min_m", "difficulty")

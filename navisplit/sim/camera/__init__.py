@@ -1,0 +1,1 @@
+"""Cameras from mounting to what they deliver: lenses, image effects, detections."""

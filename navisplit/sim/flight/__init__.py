@@ -1,0 +1,1 @@
+"""SimpleFlight's quadrotor: dynamics, controllers, commands, contact."""

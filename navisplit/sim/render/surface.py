@@ -1,0 +1,131 @@
+"""What a hit looks up: normals, openness, texture coordinates and material of each triangle, in leaf order."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navisplit.errors import WorldError
+from navisplit.sim.kernel import Floats, Ints
+from navisplit.sim.render.ambient import OCCLUSION_RADIUS_M, bake_exposure
+from navisplit.sim.render.atlas import Atlas
+from navisplit.sim.render.baked import WORTH_TRIANGLES, Arrays, fingerprint, recall, shaped
+from navisplit.sim.render.query import SceneQuery
+from navisplit.sim.scene import Scene
+
+MAPPED, TRIPLANAR = 0, 1
+
+_FLAT_COSINE = 0.999  # corner normals this close to the face's: a flat face, mapped along itself
+_TURNED_COSINE = 0.8  # further away: shaded as part of a crown, so the normal says nothing about the face
+_GROUND_SLOPE = 0.75  # all normals more upright than this: mapped from above
+
+
+class Surface(NamedTuple):
+    """Attributes of triangles (T, ...), in the order of the hierarchy's leaves."""
+
+    values: Floats  # (T, 25): 0-8 corner normals, 9-11 corner openness, 12-17 corner uv, 18 uv per metre,
+    #                 19-21 direction in which u grows, 22-24 direction in which v grows
+    kinds: Ints  # (T, 3): material, MAPPED or TRIPLANAR, number of the object
+
+
+def build_surface(scene: Scene, query: SceneQuery, ambient_occlusion: bool) -> Surface:
+    """Gather attributes and bake openness; WorldError for a material index or segmentation id out of range."""
+    order, faces = query.bvh.order, query.faces
+    kinds = np.zeros((len(faces), 3), np.int32)
+    kinds[:, 0] = np.concatenate([np.broadcast_to(np.asarray(o.material), len(o.faces)) for o in scene.objects])
+    for item in scene.objects:
+        if not 0 <= item.segmentation_id <= 255:
+            raise WorldError(f"Object {item.name!r}: expected segmentation_id 0..255, found {item.segmentation_id}.")
+    kinds[:, 2] = np.repeat(np.arange(len(scene.objects)), [len(o.faces) for o in scene.objects])
+    if kinds[:, 0].min() < 0 or kinds[:, 0].max() >= len(scene.materials):
+        raise WorldError(
+            f"Scene {scene.name!r}: expected material indices 0..{len(scene.materials) - 1}, "
+            f"found {kinds[:, 0].min()}..{kinds[:, 0].max()}. Add the material to the scene or fix the index."
+        )
+    tile_m = np.array([m.tile_m or 0.0 for m in scene.materials], np.float32)
+    normals = _unit(np.concatenate([np.asarray(o.normals, np.float32).reshape(-1, 3) for o in scene.objects]))
+    values = np.zeros((len(order), 25), np.float32)
+    values[:, 0:9] = normals[faces[order]].reshape(-1, 9)
+    values[:, 9:12] = 1.0
+    if ambient_occlusion:
+        soft = np.array([m.foliage for m in scene.materials], np.bool_)[kinds[order, 0]]
+        values[:, 9:12] = _openness(query, normals, soft)[faces[order]]
+    values[:, 12:18] = _mesh_uv(scene)[faces[order]].reshape(-1, 6)
+    kinds = np.ascontiguousarray(kinds[order])
+    _map_faces(query, values, kinds, tile_m)
+    return Surface(values, kinds)
+
+
+def _openness(query: SceneQuery, normals: Floats, soft: NDArray[np.bool_]) -> Floats:
+    """Of the vertices (V,); kept on disk for a scene that is worth it."""
+
+    def bake() -> Arrays:
+        return {"openness": bake_exposure(query.bvh, query.vertices, normals, query.faces, soft)}
+
+    if query.scene.triangle_count < WORTH_TRIANGLES:
+        return bake()["openness"]
+    key = fingerprint(query.vertices, query.faces, normals, soft, OCCLUSION_RADIUS_M)
+    return recall("openness", key, bake, lambda a: shaped(a["openness"], np.float32, len(normals)))["openness"]
+
+
+def ground_colour(surface: Surface, query: SceneQuery, atlas: Atlas) -> Floats:
+    """Mean albedo (3,) of what the sky sees: faces weighted by the area they show to it."""
+    corners = query.bvh.triangles.reshape(-1, 3, 3)
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    weight = area * np.maximum(query.face_normals[:, 2], 0.0) + 1e-9
+    return (atlas.means[surface.kinds[:, 0]] * weight[:, None]).sum(0) / weight.sum()
+
+
+def _mesh_uv(scene: Scene) -> Floats:
+    """Mesh uv (V, 2) with v turned to grow down the picture; zeros where an object has none."""
+    parts = []
+    for item in scene.objects:
+        uv = np.zeros((len(item.vertices), 2), np.float32)
+        if item.uv is not None:
+            uv[:] = np.asarray(item.uv, np.float32).reshape(-1, 2)
+            uv[:, 1] = 1.0 - uv[:, 1]
+        parts.append(uv)
+    return np.concatenate(parts)
+
+
+def _map_faces(query: SceneQuery, values: Floats, kinds: Ints, tile_m: Floats) -> None:
+    """Project flat and ground-like faces once, here; leave curved ones to the kernel; note density and directions."""
+    tile = tile_m[kinds[:, 0]]
+    corners, face = query.bvh.triangles.reshape(-1, 3, 3), query.face_normals
+    corner_normals = values[:, 0:9].reshape(-1, 3, 3)
+    tiled = tile > 0
+    agreement = np.einsum("tkc,tc->tk", corner_normals, face).min(1)
+    flat = tiled & ((agreement > _FLAT_COSINE) | (agreement < _TURNED_COSINE))
+    ground = tiled & (
+        ((corner_normals[:, :, 2].min(1) > _GROUND_SLOPE) & (face[:, 2] > _GROUND_SLOPE))
+        | (flat & (np.abs(face[:, 2]) > 0.98))
+    )
+    along = np.where(
+        ground[:, None], [1.0, 0.0, 0.0], _unit(np.stack([-face[:, 1], face[:, 0], 0 * face[:, 0]], axis=1))
+    )
+    down = np.where(ground[:, None], [0.0, 1.0, 0.0], -np.cross(face, along))
+    projected = flat | ground
+    scale = 1.0 / np.where(tiled, tile, 1.0)
+    uv = np.stack([np.einsum("tkc,tc->tk", corners, axis) * scale[:, None] for axis in (along, down)], axis=2)
+    uv -= np.floor(uv.min(1, keepdims=True))  # whole tiles off: keeps precision
+    values[:, 12:18] = np.where(projected[:, None], uv.reshape(-1, 6), values[:, 12:18])
+    kinds[:, 1] = np.where(tiled & ~projected, TRIPLANAR, MAPPED)
+    meshed = ~tiled
+    values[:, 18] = np.where(tiled, scale, _density(corners, values[:, 12:18].reshape(-1, 3, 2)))
+    values[:, 19:22] = np.where(meshed[:, None], 0.0, along)
+    values[:, 22:25] = np.where(meshed[:, None], 0.0, down)
+
+
+def _density(corners: Floats, uv: Floats) -> Floats:
+    """Texture lengths per metre (T,), from the areas."""
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    a, b = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
+    return np.sqrt(np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / np.maximum(area, 1e-9))
+
+
+def _unit(vectors: NDArray[np.floating]) -> Floats:
+    """Normalised rows; +z where the length is zero."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.where(length > 1e-9, vectors / np.maximum(length, 1e-9), [0.0, 0.0, 1.0]).astype(np.float32)
