@@ -46,6 +46,9 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("branch", "", "what the head sends: gate, or a name that `navisplit branches` lists (default: gate)"),
     Argument("models", "", "branch set: a name of models/, or a folder (default: default)", BOTH),
     Argument("link", "", "emulated radio: none, wifi-near, wifi-far, lte, lora (default: none)", BOTH),
+    Argument(
+        "weather", "", "weather of our simulator, in place of the world's: rain=0.5,fog=0.2 (0..1), seed=7, or none"
+    ),
     Argument("policy", "", "policy of the edge server (default: planner)", BOTH),
     Argument("speed", "", "cruise speed in m/s (default: 3.0)", BOTH),
     Argument("config", "", "YAML file with settings of the flight, as config/flight.yaml", BOTH),
@@ -110,6 +113,10 @@ class FlightPlan:
     def from_arguments(cls, given: Mapping[str, str], stamp: str) -> FlightPlan:
         """Check and resolve; ``stamp`` names the default report folder. Raises UsageError, WorldError, RouteError."""
         config = flight_config(given)
+        if config.weather and given["airsim"]:
+            raise UsageError(
+                "weather: only our own simulator gets it; in a running one set it by simSetWeatherParameter."
+            )
         host, port = _address(given["airsim"]) if given["airsim"] else ("127.0.0.1", _port(given["port"]))
         common: dict[str, Any] = {
             "host": host,
@@ -165,7 +172,7 @@ def _along_route(given: Mapping[str, str], config: FlightConfig, common: dict[st
 def flight_config(given: Mapping[str, str]) -> FlightConfig:
     """The configuration file, then the arguments over it. Raises ConfigError."""
     values = read_settings(Path(given["config"])) if given["config"] else {}
-    values.update({name: given[name] for name in ("branch", "models", "link") if given.get(name)})
+    values.update({name: given[name] for name in ("branch", "models", "link", "weather") if given.get(name)})
     policy = dict(values.get("policy") or {})
     if given["policy"]:
         policy["name"] = given["policy"]

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from navisplit.errors import ConfigError, nearest_name
 from navisplit.frames import Intrinsics
+from navisplit.sim.weather import parse_weather
 
 T = TypeVar("T")
 
@@ -115,6 +116,7 @@ class FlightConfig:
     models: str = "default"  # name under models/, or a folder
     link: str = "none"  # profile of navisplit.link
     byte_weight: float = 1.0  # the gate's price of bytes; 0 always sends the best branch
+    weather: str = ""  # of our simulator, as parse_weather reads it; empty: as the world has it
     camera: CameraConfig = field(default_factory=CameraConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
@@ -123,6 +125,7 @@ class FlightConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         _require(self.byte_weight >= 0, self, "byte_weight", "a number >= 0")
+        parse_weather(self.weather)
 
 
 def from_mapping(cls: type[T], values: Mapping[str, Any]) -> T:

@@ -47,6 +47,7 @@ class SimulatorSpec:
     port: int
     headless: bool
     view_port: int | None = None  # of the live view; None: without one
+    weather: str = ""  # empty: as the world has it
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -56,6 +57,8 @@ class SimulatorSpec:
             words.append("--headless")
         if self.view_port is not None:
             words += ["--view", "--view-port", str(self.view_port)]
+        if self.weather:
+            words += ["--weather", self.weather]
         return tuple(words)
 
 
@@ -96,7 +99,8 @@ def flight_graph(values: Mapping[str, str], *, stamp: str, sides: Iterable[Side]
 
 
 def _simulator(plan: FlightPlan) -> SimulatorSpec:
-    return SimulatorSpec(plan.world, plan.port, plan.headless, plan.view_port if plan.view else None)
+    view_port = plan.view_port if plan.view else None
+    return SimulatorSpec(plan.world, plan.port, plan.headless, view_port, plan.config.weather)
 
 
 def _airsim(namespace: str, plan: FlightPlan) -> NodeSpec:

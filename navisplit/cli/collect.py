@@ -21,6 +21,7 @@ def collect(
         "forest,neighbourhood"
     ),
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same data.")] = 0,
+    weather: Annotated[bool, typer.Option(help="Outdoors, draw a weather by seed beside each light.")] = True,
 ) -> None:
     """Render camera frames with depth and segmentation from generated worlds. Can be interrupted and continued."""
     from navisplit.config import CameraConfig
@@ -28,6 +29,6 @@ def collect(
     from navisplit.train.collect import plan
 
     chosen = [name.strip() for name in families.split(",") if name.strip()]
-    plans = plan(frames, worlds, chosen, seed)
+    plans = plan(frames, worlds, chosen, seed, weather=weather)
     total = render(out, plans, CameraConfig(), typer.echo)
     typer.echo(f"{out}: {total} frames of {len(plans)} worlds. Train with: navisplit train depth --data {out} --out …")

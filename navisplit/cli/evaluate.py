@@ -24,6 +24,9 @@ def evaluate(
     ] = "gate",
     policy: Annotated[str, typer.Option(help="Policy of the edge: planner or reactive.")] = "planner",
     link: Annotated[str, typer.Option(help="Radio: none, wifi-near, wifi-far, lte, lora.")] = "none",
+    weather: Annotated[
+        str, typer.Option(help="In place of the world's: rain=0.5,fog=0.2 (0..1), seed=7, or none.")
+    ] = "",
     speed: Annotated[float, typer.Option(help="Cruise speed, m/s.")] = 3.0,
     models: Annotated[str, typer.Option(help="Branch set: a name of models/, or a folder.")] = "default",
     byte_weight: Annotated[float, typer.Option(help="The gate's price of bytes; 0 sends the best branch.")] = 1.0,
@@ -37,7 +40,7 @@ def evaluate(
     from navisplit.evaluate.runner import Evaluation
     from navisplit.evaluate.runner import evaluate as run
 
-    given = {"branch": branch, "models": models, "link": link, "byte_weight": byte_weight}
+    given = {"branch": branch, "models": models, "link": link, "byte_weight": byte_weight, "weather": weather}
     flight = from_mapping(FlightConfig, _merged(context, config, given, {"name": policy, "speed_mps": speed}))
     evaluation = Evaluation(world=world, routes=routes, flight=flight, seed=seed)
     with _Progress(quiet=as_json) as progress:

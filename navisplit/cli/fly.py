@@ -34,6 +34,7 @@ def fly(
     branch: Annotated[str | None, typer.Option(help=HELP["branch"])] = None,
     models: Annotated[str | None, typer.Option(help=HELP["models"])] = None,
     link: Annotated[str | None, typer.Option(help=HELP["link"])] = None,
+    weather: Annotated[str | None, typer.Option(help=HELP["weather"])] = None,
     policy: Annotated[str | None, typer.Option(help=HELP["policy"])] = None,
     speed: Annotated[float | None, typer.Option(help=HELP["speed"])] = None,
     config: Annotated[Path | None, typer.Option(help=HELP["config"])] = None,

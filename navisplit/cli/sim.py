@@ -43,7 +43,9 @@ def sim(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the sensors' noise.")] = 0,
     headless: Annotated[bool, typer.Option(help="No status line on the terminal.")] = False,
-    weather: Annotated[str, typer.Option(help="Weather from the start: rain=0.5,fog=0.2 (0..1), or seed=7.")] = "",
+    weather: Annotated[
+        str, typer.Option(help="In place of the world's: rain=0.5,fog=0.2 (0..1), seed=7, or none.")
+    ] = "",
     time_of_day: Annotated[str, typer.Option(help="Date and time of the sun: 2026-06-21T18:30.")] = "",
     view: Annotated[bool, typer.Option(help="Show the world live on a page for a browser.")] = False,
     view_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of that page, 0 for a free one.")] = 8080,

@@ -37,6 +37,9 @@ def world(
     option: Annotated[
         list[str] | None, typer.Option("--option", help="An option of the family, NAME=NUMBER; --list shows them.")
     ] = None,
+    weather: Annotated[
+        str, typer.Option("--weather", help="Written into the world: rain=0.5,fog=0.2 (0..1), seed=7, or none.")
+    ] = "none",
     show: Annotated[bool, typer.Option("--list", help="Print families, their options and defaults, and stop.")] = False,
 ) -> None:
     """Generate a world as SDF with GLB meshes, and routes through it."""
@@ -47,13 +50,17 @@ def world(
         raise UsageError("Expected a family of worlds, got none; `navisplit world --list` names them.")
     if out is None or out.suffix.lower() != ".sdf":
         raise UsageError(f"--out: expected a file that ends in .sdf, got '{out or ''}'.")
+    from navisplit.sim.weather import parse_weather
     from navisplit.sim.worlds import generate
+    from navisplit.sim.worlds.registry import indoor_families
 
-    rules = _rules(length)
+    rules, air = _rules(length), parse_weather(weather)
+    if family in indoor_families and not air.calm:
+        raise UsageError(f"--weather: worlds of '{family}' are under a roof, expected none, got '{weather}'.")
     options = _options(option or [])
     if density is not None:
         options["density"] = density
-    described = dataclasses.replace(generate(family, seed, **options), name=out.stem)
+    described = dataclasses.replace(generate(family, seed, **options), name=out.stem, weather=air)
     triangles = _write(described, out, routes, seed, rules)
     typer.echo(f"{out}: {len(described.models)} objects, {triangles} triangles, {routes} routes")
 

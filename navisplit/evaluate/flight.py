@@ -24,7 +24,9 @@ from navisplit.evaluate.oracle import GRID
 from navisplit.evaluate.pictures import Shot, develop
 from navisplit.frames import Odometry, Vector, rotation_matrix
 from navisplit.link import Link, profile
+from navisplit.sim.camera.pictures import Film
 from navisplit.sim.simulation import Simulation
+from navisplit.sim.weather import parse_weather
 from navisplit.vehicle.guard import Guard, Stage
 from navisplit.wire import decode
 
@@ -84,6 +86,8 @@ class Flight:
         self.crew: Crew = models.crew(config, gate)
         self.guard = Guard(config.guard, models.model_hash)
         self.simulation = Simulation(renderer.scene, renderer=renderer, seed=seed)
+        if config.weather:
+            self.simulation.atmosphere.set_weather(parse_weather(config.weather))
         self.vehicle = self.simulation.vehicle()
         self.vehicle.teleport(np.asarray(route.start, float), route.start_yaw)
         self.goal = np.asarray(route.goal, float)
@@ -138,11 +142,12 @@ class Flight:
         odometry = self.vehicle.odometry()
         view = self._view(odometry)
         moving = self.simulation.snapshot(without=self.vehicle.name)
+        film = Film(self.renderer, view, self.simulation.conditions(), layer=moving)
         rgb = np.zeros((1, 1, 3), np.uint8)
         if self.crew.oracle is not None:
             self.crew.oracle.show(self.renderer.depth_batch([_on_grid(view, self.config)], moving)[0])
         else:
-            rgb = self.renderer.render(view, moving).rgb
+            rgb = film.scene
         sent = self.crew.onboard.process(rgb, odometry, self.goal, now, now_ns=now)
         if sent.packets:
             self.guard.note_sent(now, now)
@@ -154,7 +159,7 @@ class Flight:
                    stage=self.guard.stage.value)
         )  # fmt: skip
         self._clearances.append(self._clearance(odometry.position))
-        self._shots.append(Shot(self._elapsed_s(), view, None if self.crew.oracle is not None else rgb, layer=moving))
+        self._shots.append(Shot(self._elapsed_s(), film))
 
     def _exchange(self) -> None:
         """Both directions of the link, and the edge server between them."""
@@ -242,7 +247,7 @@ class Flight:
             start=_three(self.route.start),
             goal=_three(self.goal),
             samples=tuple(self._samples),
-            pictures=develop(self._shots, self.renderer) if bad else (),
+            pictures=develop(self._shots) if bad else (),
         )
 
     def _elapsed_s(self) -> float:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from navisplit.evaluate.episode import Picture
 
 if TYPE_CHECKING:
-    from navisplit.sim.render.moving import MovingLayer
-    from navisplit.sim.render.renderer import CameraView, RayCaster
+    from navisplit.sim.camera.pictures import Film
 
 STRIP = 6
 SPACING = 4  # frames between two pictures of a strip
@@ -25,20 +24,19 @@ class Shot:
     """One frame, kept while it may become part of a strip."""
 
     time_s: float
-    view: CameraView | None = None  # to draw it later where there is no rgb
+    film: Film | None = None  # what the camera saw, to be drawn later where there is no rgb
     rgb: NDArray[np.uint8] | None = None  # (H, W, 3)
     depth: NDArray[np.float32] | None = None  # (h, w) m, as the edge had it
-    layer: MovingLayer | None = None  # what moved at that time, to draw it too
 
 
-def develop(shots: Sequence[Shot], renderer: RayCaster | None = None) -> tuple[Picture, ...]:
+def develop(shots: Sequence[Shot]) -> tuple[Picture, ...]:
     """The last frames, some tenths of a second apart, oldest first."""
     chosen = list(shots)[::-1][::SPACING][:STRIP][::-1]
     pictures = []
     for shot in chosen:
         rgb = shot.rgb
-        if rgb is None and renderer is not None and shot.view is not None:
-            rgb = renderer.render(shot.view, shot.layer).rgb
+        if rgb is None and shot.film is not None:
+            rgb = shot.film.scene
         jpeg = b"" if rgb is None else encode_rgb(rgb)
         pictures.append(Picture(shot.time_s, jpeg, b"" if shot.depth is None else encode_depth(shot.depth)))
     return tuple(pictures)

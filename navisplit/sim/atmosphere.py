@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from navisplit.sim.daylight import TimeOfDay
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.scene import Light
-from navisplit.sim.weather import Weather
+from navisplit.sim.weather import CALM, Weather
 
 SUN_NAMES = re.compile(r"sun|sunlight|light_?source.*|directional_?light.*", re.IGNORECASE)
 SKY_NAMES = re.compile(r"sky|sky_?light.*", re.IGNORECASE)
@@ -27,22 +27,27 @@ class Conditions:
 class Atmosphere:
     """What may change about light and air. Belongs to the simulation's thread."""
 
-    def __init__(self, light: Light, place: GeoPoint) -> None:
-        """``light``: the scene's; ``place``: where the world is on the globe."""
+    def __init__(self, light: Light, place: GeoPoint, weather: Weather = CALM) -> None:
+        """``light``, ``weather``: the scene's; ``place``: where the world is on the globe."""
         self.place = place
-        self.weather = Weather(enabled=False)
         self.time_of_day: TimeOfDay | None = None
-        self._scene_light = light
+        self._scene_light, self._scene_weather = light, weather
+        self._weather: Weather | None = None  # None: the scene's
         self._sun = self._sky = 1.0  # factors
         self._touched = False
 
-    def enter(self, light: Light) -> None:
-        """Another scene, lit like this; weather, date and factors stay."""
-        self._scene_light = light
+    def enter(self, light: Light, weather: Weather = CALM) -> None:
+        """Another scene, lit like this; date, factors and a weather that was set stay."""
+        self._scene_light, self._scene_weather = light, weather
+
+    @property
+    def weather(self) -> Weather:
+        """What was set last, or the scene's own."""
+        return self._scene_weather if self._weather is None else self._weather
 
     def set_weather(self, weather: Weather) -> None:
         """Another weather from now on."""
-        self.weather, self._touched = weather, True
+        self._weather, self._touched = weather, True
 
     def set_time_of_day(self, time: TimeOfDay | None, clock_ns: int) -> None:
         """The sun follows a date from this moment of the simulation's clock on; None: as the scene has it."""
@@ -73,5 +78,5 @@ class Atmosphere:
 
     def conditions(self, clock_ns: int, start_ns: int, seed: int) -> Conditions:
         """All that a picture of this moment needs."""
-        light = self.light(clock_ns) if self._touched else None
+        light = self.light(clock_ns) if self._touched or not self.weather.calm else None
         return Conditions(light, self.weather, (clock_ns - start_ns) * 1e-9, seed)

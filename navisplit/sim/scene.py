@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.sim.trajectory import Trajectory
+from navisplit.sim.weather import CALM, Weather
 
 SKY_DEPTH_M = 65504.0
 """Planar depth where a ray meets nothing: the largest half float, which is what AirSim's depth target can hold."""
@@ -81,6 +82,7 @@ class Scene:
     light: Light = field(default_factory=Light)
     player_start: PlayerStart = field(default_factory=PlayerStart)
     actors: tuple[Actor, ...] = ()
+    weather: Weather = CALM  # when a simulation starts
 
     @property
     def triangle_count(self) -> int:

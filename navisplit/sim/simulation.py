@@ -56,7 +56,7 @@ class Simulation:
         self._owed_ns = 0
         self.clock_ns = start_ns
         self.things = Things(scene)
-        self.atmosphere = Atmosphere(scene.light, self.settings.origin)
+        self.atmosphere = Atmosphere(scene.light, self.settings.origin, scene.weather)
         if self.settings.time_of_day is not None:
             self.atmosphere.set_time_of_day(self.settings.time_of_day, start_ns)
         self.markers = Markers()
@@ -110,7 +110,7 @@ class Simulation:
         self.scene, self.renderer = scene, renderer
         self.things = Things(scene)
         self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
-        self.atmosphere.enter(scene.light)
+        self.atmosphere.enter(scene.light, scene.weather)
         self.markers.clear()
         self._survey(probe)
         self._vehicles = {name: self._build(name) for name in self._setups}

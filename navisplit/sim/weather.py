@@ -5,12 +5,17 @@ How it looks is drawn by ``navisplit.sim.render.weather_passes`` after the ray c
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from navisplit.errors import UsageError, nearest_name
-from navisplit.sim.scene import Light
+
+if TYPE_CHECKING:
+    from navisplit.sim.scene import Light
 
 FOG_PER_M = 0.1  # extinction at fog 1: 39 m until 2 % are left (Koschmieder's visibility); our choice
 DUST_PER_M = 0.045
@@ -40,7 +45,16 @@ class Weather:
     @property
     def calm(self) -> bool:
         """Whether it changes no picture."""
-        return not self.enabled or not any(getattr(self, name) for name in NAMES)
+        return not self.shown
+
+    @property
+    def shown(self) -> dict[str, float]:
+        """What there is of it, by name."""
+        return {name: getattr(self, name) for name in NAMES if self.enabled and getattr(self, name) > 0}
+
+    def __str__(self) -> str:
+        """As ``parse_weather`` reads it."""
+        return ",".join(f"{name}={value:g}" for name, value in self.shown.items()) or NONE
 
     @property
     def on_the_ground(self) -> bool:
@@ -89,20 +103,31 @@ class Weather:
 NAMES = tuple(field.name for field in fields(Weather) if field.name != "enabled")
 """AirSim's WeatherParameter 0..7; 8 is Enabled."""
 
+NONE = "none"
+CALM = Weather(enabled=False)
+"""Of a world that states none: parameters that a script sets show once it has enabled them, as in AirSim."""
+
 
 def parse_weather(text: str) -> Weather:
-    """From "rain=0.5,fog=0.2", or a day by seed from "seed=7". Raises UsageError."""
+    """From "rain=0.5,fog=0.2", "none", or a day by seed from "seed=7". Raises UsageError."""
+    if text.strip() == NONE:
+        return CALM
+    pairs = (part.partition("=") for part in text.split(",") if part.strip())
+    return weather_of((name, value) for name, _, value in pairs)
+
+
+def weather_of(pairs: Iterable[tuple[str, str]]) -> Weather:
+    """From names and values as text. Raises UsageError."""
     weather = Weather()
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        name, _, value = part.partition("=")
+    for name, value in ((name.strip().replace("-", "_"), value.strip()) for name, value in pairs):
+        if name == "seed" and value.isdecimal():
+            weather = Weather.random(np.random.default_rng(int(value)))
+            continue
         try:
             number = float(value)
         except ValueError:
-            raise UsageError(f"Weather: expected name=0..1 such as rain=0.5, got {part!r}.") from None
-        if name.strip() == "seed" and number >= 0:
-            weather = Weather.random(np.random.default_rng(int(number)))
-            continue
-        if not 0.0 <= number <= 1.0:
-            raise UsageError(f"Weather: {name} must be 0..1, got {value}.")
-        weather = weather.changed(name.strip().replace("-", "_"), number)
+            number = math.nan
+        if name in NAMES and not 0.0 <= number <= 1.0:
+            raise UsageError(f"Weather: {name} must be 0..1, got {value or 'nothing'}; write {name}=0.5.")
+        weather = weather.changed(name, number)
     return weather

@@ -19,11 +19,14 @@ import numpy as np
 
 from navisplit.config import CameraConfig
 from navisplit.errors import UsageError
+from navisplit.sim.atmosphere import Conditions
+from navisplit.sim.camera.pictures import Film
 from navisplit.sim.render.query import SceneQuery
 from navisplit.sim.render.renderer import CameraView, RayCaster
 from navisplit.sim.scene import SKY_DEPTH_M
+from navisplit.sim.weather import CALM, Weather
 from navisplit.sim.worlds import build_scene, generate
-from navisplit.sim.worlds.registry import check_trainable, family_light, training_families
+from navisplit.sim.worlds.registry import check_trainable, family_light, family_weather, training_families
 from navisplit.train.dataset import DATASET_FILE, WORLD_FILE
 from navisplit.train.poses import PoseSampler
 
@@ -33,7 +36,7 @@ SEED_STEP = 1000
 """Training seeds of data set S start at 1000 + 1000 S; validation and test worlds and poses are the same for all S."""
 NEAR_SHARE = 0.5
 LIGHTS = 3
-"""Times of day and weathers of a world: the frames are shared out among them."""
+"""Times of day, each with a weather, of a world: the frames are shared out among them."""
 
 Log = Callable[[str], None]
 
@@ -47,6 +50,7 @@ class WorldPlan:
     seed: int
     frames: int
     pose_seed: int
+    weather: bool = True  # whether a weather is drawn for each light
 
     @property
     def folder(self) -> Path:
@@ -54,7 +58,7 @@ class WorldPlan:
         return Path(self.split) / f"{self.family}-{self.seed}"
 
 
-def plan(frames: int, worlds: int, chosen: Sequence[str], seed: int) -> list[WorldPlan]:
+def plan(frames: int, worlds: int, chosen: Sequence[str], seed: int, *, weather: bool = True) -> list[WorldPlan]:
     """What ``collect`` renders: ``frames`` to train on, an eighteenth of it to validate, a sixteenth to test, or more.
 
     Raises UsageError for unknown families and numbers that do not fit.
@@ -69,12 +73,12 @@ def plan(frames: int, worlds: int, chosen: Sequence[str], seed: int) -> list[Wor
         )
     shares = [frames // worlds + (i < frames % worlds) for i in range(worlds)]
     plans = [
-        WorldPlan("train", chosen[i % len(chosen)], FIRST_SEED["train"] + SEED_STEP * seed + i, share, seed)
+        WorldPlan("train", chosen[i % len(chosen)], FIRST_SEED["train"] + SEED_STEP * seed + i, share, seed, weather)
         for i, share in enumerate(shares)
     ]
     for split, number in WORLDS_PER_FAMILY.items():
         share = min(150, max(8, frames // (16 * number)))
-        plans += [WorldPlan(split, f, FIRST_SEED[split] + i, share, 0) for f in chosen for i in range(number)]
+        plans += [WorldPlan(split, f, FIRST_SEED[split] + i, share, 0, weather) for f in chosen for i in range(number)]
     return plans
 
 
@@ -99,7 +103,19 @@ def _finished(folder: Path, world: WorldPlan) -> bool:
 
 
 def _description(world: WorldPlan) -> dict[str, object]:
-    return {"family": world.family, "seed": world.seed, "frames": world.frames, "pose_seed": world.pose_seed}
+    said: dict[str, object] = {"family": world.family, "seed": world.seed, "frames": world.frames}
+    said["pose_seed"] = world.pose_seed
+    if world.weather:
+        said["weather"] = [str(weather) for weather in _weathers(world)]
+    return said
+
+
+def _weathers(world: WorldPlan) -> list[Weather]:
+    """One for each light, from numbers of their own: poses and lights are the same with and without weather."""
+    if not world.weather:
+        return [CALM] * LIGHTS
+    rng = np.random.default_rng([world.pose_seed, world.seed, zlib.crc32(world.family.encode()), 1])
+    return [family_weather(world.family, rng) for _ in range(LIGHTS)]
 
 
 def _render_world(folder: Path, world: WorldPlan, camera: CameraConfig) -> None:
@@ -115,14 +131,16 @@ def _render_world(folder: Path, world: WorldPlan, camera: CameraConfig) -> None:
     depth = np.empty((world.frames, height // 2, width // 2), np.float16)
     segmentation = np.empty((world.frames, height // 2, width // 2), np.uint8)
     renderer = RayCaster(scene, query=query)
-    for part, frames in enumerate(np.array_split(order, LIGHTS)):
-        if part:
-            renderer.set_light(family_light(world.family, rng))
+    light = scene.light
+    for frames, weather in zip(np.array_split(order, LIGHTS), _weathers(world), strict=True):
         for i in frames:
-            frame = renderer.render(CameraView(positions[i], orientations[i], camera.intrinsics))
-            rgb[i] = frame.rgb
+            now = Conditions(weather.light(light), weather, float(i), world.seed)
+            film = Film(renderer, CameraView(positions[i], orientations[i], camera.intrinsics), now)
+            frame = film.frame
+            rgb[i] = film.scene
             depth[i] = np.minimum(frame.depth[::2, ::2], SKY_DEPTH_M)
             segmentation[i] = frame.segmentation[::2, ::2]
+        light = family_light(world.family, rng)
     np.save(folder / "rgb.npy", rgb)
     np.save(folder / "depth.npy", depth)
     np.save(folder / "segmentation.npy", segmentation)

@@ -130,11 +130,12 @@ def test_compare_needs_two_folders(tmp_path, capsys):
         ([], {"branch": "b2", "link": "lte", "speed_mps": 5.0, "goal_radius_m": 1.5}),
         (["--branch", "b0", "--speed", "3"], {"branch": "b0", "link": "lte", "speed_mps": 3.0, "goal_radius_m": 1.5}),
         (["--link", "none"], {"branch": "b2", "link": "none", "speed_mps": 5.0, "goal_radius_m": 1.5}),
+        (["--weather", "none"], {"branch": "b2", "link": "lte", "speed_mps": 5.0, "weather": "none"}),
     ],
 )
 def test_options_of_evaluate_go_over_the_file_only_where_they_are_given(tmp_path, monkeypatch, options, expected):
     file = tmp_path / "f.yaml"
-    file.write_text("branch: b2\nlink: lte\npolicy: {speed_mps: 5.0, goal_radius_m: 1.5}\n")
+    file.write_text("branch: b2\nlink: lte\nweather: fog=0.2\npolicy: {speed_mps: 5.0, goal_radius_m: 1.5}\n")
     asked = []
 
     def run(evaluation, out, **arguments):
@@ -146,7 +147,8 @@ def test_options_of_evaluate_go_over_the_file_only_where_they_are_given(tmp_path
     assert cli.main(arguments) == 2
     flight = asked[0].flight
     found = {"branch": flight.branch, "link": flight.link, "speed_mps": flight.policy.speed_mps}
-    assert {**found, "goal_radius_m": flight.policy.goal_radius_m} == expected
+    found |= {"goal_radius_m": flight.policy.goal_radius_m, "weather": flight.weather}
+    assert found == {"goal_radius_m": 1.5, "weather": "fog=0.2", **expected}
 
 
 def test_bench_prints_the_same_figures_for_people_and_machines(monkeypatch, capsys):

@@ -15,11 +15,12 @@ from navisplit.evaluate import episode as record
 from navisplit.evaluate import runner
 from navisplit.evaluate.crew import load_models
 from navisplit.evaluate.episode import Episode, Metrics, Outcome, Picture, Sample
-from navisplit.evaluate.flight import Limits, fly, with_airspace
-from navisplit.evaluate.metrics import mcnemar, newcombe_paired, soft_spl, spl, wilson
+from navisplit.evaluate.flight import Flight, Limits, fly, with_airspace
+from navisplit.evaluate.metrics import EnergyModel, mcnemar, newcombe_paired, soft_spl, spl, wilson
 from navisplit.evaluate.summary import KEYS, git_revision, summarise
 from navisplit.sim.render.renderer import RayCaster
 from navisplit.sim.scene import Material, Scene, SceneObject
+from navisplit.sim.weather import Weather
 from navisplit.sim.worlds.routes import Route, write_routes
 
 ORACLE = FlightConfig(branch="oracle-depth", policy=PolicyConfig(speed_mps=3.0))
@@ -150,6 +151,29 @@ def test_a_dead_link_ends_in_the_failsafe_and_not_in_a_crash(renderer, oracle, m
     assert math.isnan(flown.samples[-1].latency_ms) and flown.samples[-1].stage == "hold"
 
 
+def test_the_head_sees_the_weather_of_the_flight_and_of_the_world(renderer, oracle):
+    def seen(weather="", seed=0):
+        config = dataclasses.replace(ORACLE, weather=weather)
+        flight = Flight(renderer, route((18, 0, 2)), config, oracle, seed, Limits(), EnergyModel())
+        flight.crew.oracle, pictures = None, []
+        process = flight.crew.onboard.process
+        flight.crew.onboard.process = lambda rgb, *a, **k: pictures.append(rgb.astype(int)) or process(rgb, *a, **k)
+        flight._capture()
+        return pictures[0]
+
+    clear, foggy, rain = seen("none"), seen("fog=0.8"), seen("rain=1")
+    assert foggy[:60].std() < 0.5 * clear[:60].std()
+    np.testing.assert_array_equal(rain, seen("rain=1"))
+    assert np.abs(rain - seen("rain=1", seed=1)).max() > 20
+    scene = renderer.scene
+    try:
+        renderer.scene = dataclasses.replace(scene, weather=Weather(fog=0.8))
+        np.testing.assert_array_equal(seen(), foggy)
+        np.testing.assert_array_equal(seen("none"), clear)
+    finally:
+        renderer.scene = scene
+
+
 def test_the_routes_airspace_is_the_policys(renderer):
     policy = with_airspace(ORACLE, route((9, 0, 2), min_z=1.5, max_z=None)).policy
     assert (policy.min_z_m, policy.max_z_m) == (1.5, PolicyConfig().max_z_m)
@@ -256,7 +280,7 @@ def stand_in(tmp_path, monkeypatch, renderer):
     def run(stop=-1, **changes):
         nonlocal stop_at
         stop_at = stop
-        return runner.evaluate(runner.Evaluation("w", str(routes), ORACLE, **changes), tmp_path / "out")
+        return runner.evaluate(runner.Evaluation("w", str(routes), **{"flight": ORACLE, **changes}), tmp_path / "out")
 
     return run, flown
 
@@ -282,6 +306,8 @@ def test_another_evaluation_does_not_mix_into_the_folder(stand_in):
     run()
     with pytest.raises(UsageError, match=r"other settings \(seed differ\)"):
         run(seed=1)
+    with pytest.raises(UsageError, match=r"other settings \(flight differ\)"):
+        run(flight=dataclasses.replace(ORACLE, weather="rain=0.5"))
     assert flown == [0, 1, 2, 3]
 
 

@@ -14,6 +14,7 @@ from navisplit.evaluate.compare import Arm, compare
 from navisplit.evaluate.episode import Episode, Metrics, Outcome, Sample
 from navisplit.evaluate.pictures import Shot, develop, encode_depth, encode_png, encode_rgb
 from navisplit.evaluate.topdown import TopDown, survey, survey_flights
+from navisplit.sim.camera.pictures import Film
 
 
 def flight(route_id=0, outcome=Outcome.SUCCESS, frames=25, size=100, clearance=1.0, branch="b0"):
@@ -109,11 +110,10 @@ def test_a_picture_that_was_not_kept_is_drawn_again_from_its_view():
         def render(self, view, layer=None):
             return type("Frame", (), {"rgb": np.full((16, 16, 3), view, np.uint8)})
 
-    shots = [Shot(0.1 * i, view=10 * i) for i in range(9)]
-    made = develop(shots, Renderer())
+    made = develop([Shot(0.1 * i, Film(Renderer(), 10 * i)) for i in range(9)])
     assert [p.time_s for p in made] == pytest.approx([0.0, 0.4, 0.8])
     assert [decoded(p.rgb_jpeg)[8, 8, 0] for p in made] == pytest.approx([0, 40, 80], abs=2)
-    assert all(p.rgb_jpeg == p.depth_png == b"" for p in develop(shots))
+    assert all(p.rgb_jpeg == p.depth_png == b"" for p in develop([Shot(0.1 * i) for i in range(9)]))
 
 
 class Tower:

@@ -50,6 +50,12 @@ def test_a_flight_with_the_view_shows_it_and_tells_the_branch_to_whatever_simula
     assert graph(world).node("airsim_node").parameters["show_branch"] is False
 
 
+def test_the_weather_of_a_flight_is_the_simulators_and_stands_in_the_report(world):
+    made = graph(world, weather="rain=0.5,fog=0.2")
+    assert made.simulator.arguments[-2:] == ("--weather", "rain=0.5,fog=0.2")
+    assert made.node("mission_node").parameters["flight.weather"] == "rain=0.5,fog=0.2"
+
+
 def test_the_two_halves_are_together_the_whole(world):
     whole = graph(world)
     vehicle = graph(world, (Side.VEHICLE,))
@@ -103,6 +109,7 @@ OTHER_VALUES = {
     "branch": "b2",
     "models": "paper",
     "link": "lora",
+    "weather": "rain=0.5,fog=0.2",
     "policy": "reactive",
     "speed": "5.5",
     "config": None,
@@ -164,6 +171,8 @@ def test_no_argument_of_the_edge_is_declared_and_ignored(tmp_path, name):
         ({"speed": "fast"}, UsageError, "a number"),
         ({"speed": "-1"}, ConfigError, "speed_mps"),
         ({"timeout": "0"}, UsageError, "timeout"),
+        ({"weather": "rian=0.5"}, UsageError, "Did you mean 'rain'"),
+        ({"weather": "rain=0.5", "airsim": "127.0.0.1:5"}, UsageError, "simSetWeatherParameter"),
         ({"headless": "maybe"}, UsageError, "true or false"),
         ({"namespace": "1 drone"}, UsageError, "namespace"),
         ({"config": "/nowhere.yaml"}, ConfigError, "nowhere"),

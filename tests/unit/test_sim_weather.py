@@ -17,6 +17,7 @@ from navisplit.sim.render.renderer import RayCaster
 from navisplit.sim.rpc.table import call
 from navisplit.sim.scene import Light
 from navisplit.sim.settings import parse_settings
+from navisplit.sim.simulation import Simulation
 from navisplit.sim.weather import NAMES, Weather, parse_weather
 
 HOME = GeoPoint(47.641468, -122.140165, 122.0)
@@ -147,9 +148,35 @@ def test_weather_is_read_from_text_and_mistakes_are_named():
     assert parse_weather("rain=0.5, road-wetness=1") == Weather(rain=0.5, road_wetness=1.0)
     day = Weather.random(np.random.default_rng(7))
     assert parse_weather("seed=7") == day and parse_weather("seed=7,dust=1") == replace(day, dust=1.0)
-    for text, named in (("ran=0.5", "Did you mean 'rain'"), ("rain", "rain=0.5"), ("fog=2", "0..1, got 2")):
+    assert (
+        parse_weather("none").calm
+        and parse_weather(str(day)) == day
+        and str(Weather(rain=1.0, enabled=False)) == "none"
+    )
+    mistakes = {
+        "ran=0.5": "Did you mean 'rain'",
+        "rain": "rain=0.5",
+        "fog=2": "0..1, got 2",
+        "fog=nan": "0..1, got nan",
+    }
+    for text, named in {**mistakes, "seed=-1": "no weather 'seed'", "seed=1.5": "no weather 'seed'"}.items():
         with pytest.raises(UsageError, match=named):
             parse_weather(text)
+
+
+def test_a_world_starts_in_its_own_weather_until_a_script_sets_another():
+    stormy, dusty = Weather(rain=0.5), Weather(dust=0.5)
+    air = Atmosphere(Light(cloud_cover=0.2), HOME, stormy)
+    assert air.conditions(0, 0, 1).weather == stormy and air.conditions(0, 0, 1).light.cloud_cover == 0.9
+    air.enter(Light(), dusty)
+    assert air.weather == dusty
+    air.enter(Light())
+    assert air.weather.calm and not air.weather.enabled and air.conditions(0, 0, 1).light is None
+    air.set_weather(Weather(fog=0.2))
+    air.enter(Light(), stormy)
+    assert air.weather == Weather(fog=0.2)
+    scene = replace(yard(), weather=stormy)
+    assert Simulation(scene, probe=object()).conditions().weather == stormy
 
 
 # AirSim's calls -----------------------------------------------------------------------------------------------------

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -116,18 +118,18 @@ class Painter:
     pictures = 0
 
     def __init__(self, scene, *, query):
-        self.light = 0
+        self.light, self.lights = scene.light, 0
 
     def set_light(self, light):
-        self.light += 1
+        self.light, self.lights = light, self.lights + 1
 
-    def render(self, view):
+    def render(self, view, layer=None):
         Painter.pictures += 1
         height, width = view.intrinsics.height, view.intrinsics.width
         depth = np.full((height, width), 7.0, np.float32)
         depth[::2, ::2] = view.position[2]
         depth[0, 0] = 65504.0
-        shade = int(abs(view.position[0])) + 70 * self.light
+        shade = int(abs(view.position[0])) + 70 * self.lights
         return Frame(np.full((height, width, 3), shade, np.uint8), depth, np.full((height, width), 5, np.uint8))
 
 
@@ -137,7 +139,7 @@ def render(monkeypatch):
     monkeypatch.setattr(collecting, "build_scene", lambda world: yard())
     monkeypatch.setattr(collecting, "RayCaster", Painter)
     Painter.pictures = 0
-    plans = [p for p in plan(8, 1, ["forest"], 0) if p.split == "train"]
+    plans = [p for p in plan(8, 1, ["forest"], 0, weather=False) if p.split == "train"]
     return lambda folder: collecting.collect(folder, plans, CameraConfig(width=32, height=16), lambda text: None)
 
 
@@ -169,3 +171,36 @@ def test_frames_of_another_camera_are_not_mixed_in(render, tmp_path):
     render(tmp_path)
     with pytest.raises(UsageError, match="another camera"):
         collecting.collect(tmp_path, [], CameraConfig(width=64, height=32), lambda text: None)
+
+
+def test_weather_is_drawn_by_seed_recorded_and_seen_at_the_same_poses(monkeypatch, tmp_path):
+    monkeypatch.setattr(collecting, "generate", lambda family, seed: None)
+    monkeypatch.setattr(collecting, "build_scene", lambda world: yard())
+    camera = CameraConfig(width=32, height=16)
+
+    def render(folder, weather):
+        (world,) = (p for p in plan(6, 1, ["forest"], 1, weather=weather) if p.split == "train")
+        collecting.collect(tmp_path / folder, [world], camera, log.append)
+        arrays = {name: np.load(tmp_path / folder / world.folder / f"{name}.npy") for name in ("rgb", "depth", "pose")}
+        return arrays, json.loads((tmp_path / folder / world.folder / "world.json").read_text())
+
+    log: list[str] = []
+    (clear, plain), (wet, said) = render("clear", False), render("wet", True)
+    again, _ = render("again", True)
+    assert "weather" not in plain and len(said["weather"]) == collecting.LIGHTS
+    assert set(said["weather"]) != {"none"}
+    changed = (wet["rgb"] != clear["rgb"]).reshape(6, -1).any(axis=1)
+    assert changed.sum() == sum(2 for weather in said["weather"] if weather != "none")
+    for name in ("depth", "pose"):
+        np.testing.assert_array_equal(wet[name], clear[name])
+    np.testing.assert_array_equal(wet["rgb"], again["rgb"])
+    render("wet", True)
+    render("clear", True)
+    assert [line.rsplit(":", 1)[1].strip() for line in log[-2:]] == ["kept", "6 frames"]  # and not mixed
+
+
+def test_two_of_five_lights_are_calm_and_all_are_under_a_roof():
+    plans = plan(300, 100, ["forest", "warehouse"], 0)
+    drawn = {f: [w for p in plans if p.family == f for w in collecting._weathers(p)] for f in ("forest", "warehouse")}
+    assert all(weather.calm for weather in drawn["warehouse"])
+    assert 0.3 < np.mean([weather.calm for weather in drawn["forest"]]) < 0.5

@@ -6,11 +6,13 @@ import math
 import numpy as np
 import pytest
 
+from navisplit.cli import main as cli
 from navisplit.errors import UsageError
 from navisplit.frames import Intrinsics, quaternion_from_euler, rotation_matrix
 from navisplit.sim.render.query import SceneQuery
 from navisplit.sim.render.renderer import CameraView, RayCaster
 from navisplit.sim.scene import SKY_DEPTH_M, Light
+from navisplit.sim.weather import CALM, parse_weather
 from navisplit.sim.worlds import build_scene, families, generate, load_scene, write_sdf
 from navisplit.sim.worlds.description import GROUND_ID, Box, Model, Pose, Visual, World, plain_material
 from navisplit.sim.worlds.registry import family_light, test_families, training_families
@@ -40,13 +42,18 @@ def body(actor, time_s):
     return grid.reshape(-1, 3) @ rotation_matrix(orientation).T + position
 
 
+def is_drone(actor):
+    return actor.shape.name.startswith("moving_drone")
+
+
 @pytest.mark.parametrize("family", ["urban", "neighbourhood"])
 def test_what_moves_stays_on_the_ground_and_meets_nothing_for_a_whole_round(made, family):
     world, scene, query = made(family)
-    assert len(scene.actors) == round(families[family].__kwdefaults__["moving"]) > 3
-    assert {a.name.split("_")[1] for a in world.actors} == {"car", "person"}
-    ends = [a.trajectory.times_s[-1] for a in scene.actors]
-    for actor, end in zip(scene.actors, ends, strict=True):
+    walkers = [a for a in scene.actors if not is_drone(a)]
+    assert len(walkers) == round(families[family].__kwdefaults__["moving"]) > 3
+    assert {a.shape.name.split("_")[1] for a in walkers} == {"car", "person"}
+    ends = [a.trajectory.times_s[-1] for a in walkers]
+    for actor, end in zip(walkers, ends, strict=True):
         assert actor.trajectory.loop and 30 < end < 400
         points = np.concatenate([body(actor, t) for t in np.linspace(0, end, 60)])
         room, hit, _, _ = query.nearest(points, 1.0)
@@ -56,6 +63,36 @@ def test_what_moves_stays_on_the_ground_and_meets_nothing_for_a_whole_round(made
         drop, hit, _ = query.cast(feet + [0, 0, 0.5], np.tile([0, 0, -1.0], (25, 1)), 3.0)
         assert (np.abs(drop - 0.5) < 0.15).all(), actor.shape.name
         assert {scene.objects[k].segmentation_id for k in hit} == {GROUND_ID}
+
+
+@pytest.mark.parametrize("drones", [1.0, 2.0])
+def test_drones_fly_over_the_street_and_keep_clear_of_everything_for_a_whole_round(drones):
+    world = generate("urban", 11, drones=drones)
+    scene = build_scene(world)
+    query, flying = SceneQuery(scene), [a for a in scene.actors if is_drone(a)]
+    assert len(flying) == drones
+    for drone in flying:
+        shape, end = drone.shape.vertices, drone.trajectory.times_s[-1]
+        assert np.ptp(shape, axis=0) == pytest.approx([0.55, 0.55, 0.16], abs=0.08)
+        times = np.arange(0.0, end, 0.25)
+        places = np.array([drone.trajectory.pose(t)[0] for t in times])
+        assert query.nearest(places, 2.0)[0].min() > 0.5
+        drop, hit, _ = query.cast(places, np.tile([0, 0, -1.0], (len(times), 1)), 8.0)
+        on_ground = np.array([scene.objects[k].segmentation_id == GROUND_ID for k in hit])
+        assert on_ground.mean() > 0.8  # the rest is parked cars
+        assert ((drop > 2.5) & (drop < 5.0))[on_ground].all()
+        steps = np.linalg.norm(np.diff(places, axis=0), axis=1) / 0.25
+        assert 2.0 < np.median(steps) < 5.0 and steps.max() < 5.5
+
+
+def test_drones_change_nothing_else_of_a_town_and_have_room_or_are_refused(made):
+    world = made("urban")[0]
+    bare = generate("urban", 11, drones=0.0)
+    assert [a.name for a in bare.actors] == [a.name for a in world.actors[: len(bare.actors)]]
+    assert bare.models == world.models and bare.light == world.light
+    assert len(world.actors) == len(bare.actors) + 1
+    with pytest.raises(UsageError, match="drones.*room for"):
+        generate("urban", 11, drones=50.0)
 
 
 @pytest.mark.parametrize("family", ["urban", "neighbourhood"])
@@ -179,8 +216,20 @@ def test_options_change_what_they_name(made):
     assert not any(m.name.startswith("tree_conifer") for m in few.models)
     all_of_them = generate("forest", 3, conifers=1.0, size_m=100.0)
     assert not any(m.name.startswith(("tree_broadleaf", "tree_birch")) for m in all_of_them.models)
-    assert generate("urban", 3, moving=0.0, size_m=110.0).actors == ()
+    assert generate("urban", 3, moving=0.0, drones=0.0).actors == ()
     flat, steep = (np.ptp(build_scene(generate("ruins", 3, relief_m=r)).objects[0].vertices[:, 2]) for r in (0.0, 9.0))
     assert steep > flat + 2
     dim, bright = (generate("warehouse", 3, light=v, size_m=80.0).light.ambient for v in (0.5, 1.0))
     assert dim == pytest.approx(bright / 2, rel=1e-3) and math.isfinite(dim)
+
+
+def test_a_world_is_made_with_the_weather_asked_for_and_a_hall_with_none(tmp_path, capsys):
+    def make(family, *options):
+        return cli.main(["world", family, "--out", str(tmp_path / "w.sdf"), "--routes", "0", *options])
+
+    assert make("urban", "--option", "size_m=40", "--weather", "seed=7") == 0
+    assert load_scene(tmp_path / "w.sdf").weather == parse_weather("seed=7")
+    assert make("urban", "--option", "size_m=40") == 0
+    assert load_scene(tmp_path / "w.sdf").weather == CALM
+    assert make("warehouse", "--weather", "rain=0.5") == 2
+    assert "under a roof, expected none" in capsys.readouterr().err

@@ -1,10 +1,13 @@
 """Worlds as files: what is written is read back the same, and what others wrote is understood or named."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from navisplit.errors import WorldError
 from navisplit.sim.scene import Light, Material, PlayerStart
+from navisplit.sim.weather import CALM, Weather
 from navisplit.sim.worlds import (
     WorldWarning,
     build_scene,
@@ -251,3 +254,28 @@ def test_a_world_reads_without_warnings_what_it_wrote(tmp_path, recwarn):
     write_sdf(sample_world(), tmp_path / "w.sdf")
     read_sdf(tmp_path / "w.sdf")
     assert not [w for w in recwarn if issubclass(w.category, WorldWarning)]
+
+
+def test_the_weather_of_a_world_survives_its_file_and_calm_leaves_no_trace(tmp_path, recwarn):
+    wet = Weather(rain=0.5, road_wetness=0.125, fog=0.333)
+    for weather, kept in ((wet, wet), (CALM, CALM), (Weather(), CALM), (replace(wet, enabled=False), CALM)):
+        write_sdf(replace(sample_world(), weather=weather), tmp_path / "w.sdf")
+        assert load_scene(tmp_path / "w.sdf").weather == kept
+        assert ("weather" in (tmp_path / "w.sdf").read_text()) == (not kept.calm)
+    assert not [w for w in recwarn if issubclass(w.category, WorldWarning)]
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ('rian="0.5"', "Did you mean 'rain'"),
+        ('fog="1.5"', "fog must be 0..1, got 1.5"),
+        ('snow="much"', "snow must be"),
+    ],
+)
+def test_weather_that_cannot_be_is_an_error_that_names_its_place(tmp_path, said, named):
+    write_sdf(replace(sample_world(), weather=Weather(rain=0.5)), tmp_path / "w.sdf")
+    text = (tmp_path / "w.sdf").read_text()
+    (tmp_path / "w.sdf").write_text(text.replace('rain="0.5"', said))
+    with pytest.raises(WorldError, match=f"w.sdf.*scene/navisplit:weather.*{named}"):
+        load_scene(tmp_path / "w.sdf")

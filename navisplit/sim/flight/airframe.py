@@ -41,12 +41,18 @@ def quadrotor_shape(first_material: int) -> SceneObject:
     """The drone's triangles; ``first_material`` is the number of ``MATERIALS[0]`` among a renderer's materials."""
     from navisplit.sim.worlds.meshes import merge
 
-    parts = [*_body(), *_gear()]
-    for number, angle in enumerate((math.pi / 4, -math.pi / 4, 3 * math.pi / 4, -3 * math.pi / 4)):
-        parts += _arm(angle, _TURNS[number], _FRONT if abs(angle) < math.pi / 2 else _PROPELLER)
+    parts = quadrotor_parts()
     whole = merge([mesh for _, mesh in parts])
     material = np.concatenate([np.full(len(mesh.faces), first_material + kind, np.int32) for kind, mesh in parts])
     return SceneObject("quadrotor", whole.vertices, whole.faces, whole.normals, material, 255)
+
+
+def quadrotor_parts() -> list[tuple[int, Mesh]]:
+    """The drone in pieces, each with the index of its look in ``MATERIALS``."""
+    parts = [*_body(), *_gear()]
+    for number, angle in enumerate((math.pi / 4, -math.pi / 4, 3 * math.pi / 4, -3 * math.pi / 4)):
+        parts += _arm(angle, _TURNS[number], _FRONT if abs(angle) < math.pi / 2 else _PROPELLER)
+    return parts
 
 
 def _body() -> list[tuple[int, Mesh]]:

@@ -39,7 +39,7 @@ def build_scene(world: World) -> Scene:
         Actor(_build_object(world, model, looks), actor.trajectory)
         for model, actor in zip(movers, world.actors, strict=True)
     )
-    return Scene(world.name, objects, tuple(looks.materials), world.light, start, actors)
+    return Scene(world.name, objects, tuple(looks.materials), world.light, start, actors, world.weather)
 
 
 class _Looks:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from navisplit.frames import quaternion_from_euler, quaternion_multiply, rotation_matrix
 from navisplit.sim.scene import Light, Material, PlayerStart
 from navisplit.sim.trajectory import Trajectory
+from navisplit.sim.weather import CALM, Weather
 
 Triple: TypeAlias = tuple[float, float, float]
 Array: TypeAlias = NDArray[np.float64]
@@ -173,6 +174,7 @@ class World:
     light: Light = field(default_factory=Light)
     player_start: PlayerStart | None = None  # None: on the top surface at the map's origin
     actors: tuple[MovingModel, ...] = ()
+    weather: Weather = CALM
 
 
 GROUND_ID = 1

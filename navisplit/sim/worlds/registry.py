@@ -10,6 +10,7 @@ import numpy as np
 
 from navisplit.errors import UsageError, nearest_name
 from navisplit.sim.scene import Light
+from navisplit.sim.weather import CALM, Weather
 from navisplit.sim.worlds.description import World
 
 Family = Callable[..., World]
@@ -119,3 +120,8 @@ def indoor_light(rng: np.random.Generator) -> Light:
 def family_light(name: str, rng: np.random.Generator) -> Light:
     """A light for a world of a family, as its generator would choose it."""
     return indoor_light(rng) if name in indoor_families else random_light(rng)
+
+
+def family_weather(name: str, rng: np.random.Generator) -> Weather:
+    """A day's weather for a world of a family; none under a roof."""
+    return CALM if name in indoor_families else Weather.random(rng)

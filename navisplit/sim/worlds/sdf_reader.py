@@ -18,6 +18,7 @@ from navisplit.sim.worlds.sdf_frames import Scope, child_numbers, read_pose, wor
 from navisplit.sim.worlds.sdf_geometry import Library
 from navisplit.sim.worlds.sdf_include import FOLDER, resolve_includes
 from navisplit.sim.worlds.sdf_text import DEFAULT_AMBIENT, read_label, warn, warn_unknown
+from navisplit.sim.worlds.sdf_weather import read_weather
 
 START_FRAME = "player_start"
 _WITHOUT_SHAPE = {
@@ -52,8 +53,8 @@ def read_sdf(path: str | Path) -> World:
         models += _models(element, name, scope, (library, path.parent), f"{where}/model[{name}]")
     actors = read_actors(world, library, where)
     start = start_frame(scope)
-    name = world.get("name") or path.stem
-    return World(name, tuple(models), library.meshes, library.materials, _light(world, where), start, tuple(actors))
+    name, light, weather = world.get("name") or path.stem, _light(world, where), read_weather(world, where)
+    return World(name, tuple(models), library.meshes, library.materials, light, start, tuple(actors), weather)
 
 
 def world_element(path: Path) -> ET.Element:

@@ -17,6 +17,7 @@ from navisplit.sim.worlds.glb import Part, write_glb
 from navisplit.sim.worlds.images import jpeg_of, to_srgb
 from navisplit.sim.worlds.sdf_actors import actor_element, write_skins
 from navisplit.sim.worlds.sdf_text import DEFAULT_AMBIENT, NAMESPACE, add, add_label, add_pose, number, numbers_text
+from navisplit.sim.worlds.sdf_weather import add_weather
 
 
 def write_sdf(world: World, path: str | Path) -> None:
@@ -70,6 +71,7 @@ def _sdf_element(world: World, path: Path, names: dict[PartKey, str]) -> ET.Elem
     root = ET.Element("sdf", version="1.9")
     element = ET.SubElement(root, "world", name=world.name)
     _add_light(element, world.light)
+    add_weather(element, world.weather)
     if world.player_start is not None:
         frame = ET.SubElement(element, "frame", name="player_start")
         add_pose(frame, Pose.from_euler(world.player_start.position, yaw=world.player_start.yaw))

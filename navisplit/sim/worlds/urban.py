@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from navisplit.sim.scene import PlayerStart
 from navisplit.sim.worlds import species, street, urban_street
 from navisplit.sim.worlds.description import Pose, Visual, World
+from navisplit.sim.worlds.drones import add_drones
 from navisplit.sim.worlds.meshes import Rng, boxes, merge
 from navisplit.sim.worlds.parts import HORIZON_M, WorldParts, instance, rising_horizon
 from navisplit.sim.worlds.placement import Occupancy
@@ -35,9 +36,13 @@ def urban(
     density: float = 1.0,
     relief_m: float = 2.0,
     moving: float = 8.0,
+    drones: float = 1.0,
     size_m: float = 160.0,
 ) -> World:
-    """About 60 town houses on 160 x 160 m; ``density`` multiplies street furniture, ``moving`` is cars and people."""
+    """About 60 town houses on 160 x 160 m; ``density`` multiplies street furniture, ``moving`` is cars and people.
+
+    ``drones`` fly around blocks, one around each at most, at 2.6-4.4 m.
+    """
     rng = np.random.default_rng([seed, 0x0B])
     half = size_m / 2
     parts = WorldParts()
@@ -54,6 +59,7 @@ def urban(
     _add_outskirts(parts, terrain, streets, half, rng)
     ways = [Block(b.low, b.high) for b in blocks if b.enclosed and not b.scaffold]
     actors = add_traffic(parts, ways, terrain, (_CAR_LANE_M, _FOOTPATH_M), round(moving), rng)
+    actors += add_drones(parts, ways, terrain, _CAR_LANE_M, round(drones), np.random.default_rng([seed, 0xD0]))
     start = PlayerStart((0.0, 0.0, float(terrain.height(0.0, 0.0))), 0.0)
     light = random_light(rng)
     return World(f"urban_{seed}", tuple(parts.models), parts.meshes, parts.materials, light, start, tuple(actors))
