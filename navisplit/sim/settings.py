@@ -6,6 +6,7 @@ Search order as AirSim's: the ``--settings`` argument (a path or JSON text), the
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,7 +35,6 @@ WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
     "ShowLosDebugLines": (False,),
     "PhysicsEngineName": ("", "FastPhysicsEngine"),
     "ClockType": ("", "SteppableClock", "ScalableClock"),
-    "DefaultVehicleState": ("", "Armed"),
     "PawnPath": ("", "DefaultQuadrotor"),
     "EnableCollisionPassthrogh": (False,),
     "EnableCollisions": (True,),
@@ -51,7 +51,8 @@ class VehicleSettings:
     """One entry of ``Vehicles``."""
 
     position: Vector = field(default_factory=lambda: np.zeros(3))  # (3,) m, NED from the player start
-    yaw_deg: float = 0.0  # clockwise, added to the player start's
+    yaw_deg: float | None = None  # clockwise from north (NED); None: the player start's
+    armed: bool = True  # at the start and after each reset
     cameras: Mapping[str, Camera] | None = None
     sensors: Mapping[str, Spec] = field(default_factory=lambda: dict(DEFAULT_SENSORS))
 
@@ -151,11 +152,25 @@ def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
             position = np.array([entry.number(axis, 0.0) for axis in "XYZ"])
             found[name] = VehicleSettings(
                 position,
-                entry.number("Yaw", 0.0),
+                _yaw(entry),
+                _armed(entry),
                 read_cameras(defaults.mounted_cameras(), entry.inside("Cameras")),
                 sensors_of(entry.inside("Sensors"), defaults.sensors),
             )
     return found or {DEFAULT_VEHICLE: defaults}
+
+
+def _yaw(entry: Reader) -> float | None:
+    """AirSim's Yaw is absolute; absent or NaN is the player start's."""
+    yaw = entry.number("Yaw", math.nan)
+    return None if math.isnan(yaw) else yaw
+
+
+def _armed(entry: Reader) -> bool:
+    state = entry.text("DefaultVehicleState", "")
+    if state.lower() not in ("", "armed", "disarmed", "inactive"):
+        raise ConfigError(f"{entry.source}: DefaultVehicleState must be Armed or Disarmed, got '{state}'.")
+    return state.lower() in ("", "armed")
 
 
 def _defaults(reader: Reader) -> VehicleSettings:

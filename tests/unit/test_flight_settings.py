@@ -5,8 +5,11 @@ import pytest
 
 from navisplit.errors import ConfigError
 from navisplit.sim.camera.cameras import default_cameras, find_camera
+from navisplit.sim.flight.contact import FlatGround
 from navisplit.sim.geodesy import GeoPoint, geo_of, ned_of
+from navisplit.sim.scene import PlayerStart, Scene
 from navisplit.sim.settings import Settings, load_settings, parse_settings
+from navisplit.sim.simulation import Simulation
 
 FULL = """{"SettingsVersion": 1.2, "SimMode": "Multirotor", "ClockSpeed": 2, "ApiServerPort": 41999,
  "CameraDirector": {},
@@ -93,3 +96,25 @@ def test_geodesy_round_trips():
     origin = GeoPoint(47.641468, -122.140165, 122.0)
     for ned in ([0.0, 0.0, 0.0], [120.0, -75.0, -30.0], [-2000.0, 900.0, 5.0]):
         assert ned_of(geo_of(np.array(ned), origin), origin) == pytest.approx(ned, abs=0.05)
+
+
+def test_a_vehicles_yaw_is_absolute_and_without_one_it_looks_where_the_world_starts():
+    text = """{"Vehicles": {"A": {"Yaw": 90, "X": 2}, "B": {"Yaw": "NaN"}, "C": {}}}"""
+    north = Scene("start", (), (), player_start=PlayerStart((5.0, 0.0, 0.0), np.pi / 2))
+    simulation = Simulation(north, settings=parse_settings(text), probe=FlatGround())
+    assert [vehicle.pilot.yaw for vehicle in simulation.vehicles] == pytest.approx([np.pi / 2, 0.0, 0.0])
+    assert simulation.vehicle("A").position.tolist() == pytest.approx([5.0, 2.0, 0.0])
+
+
+def test_a_vehicle_that_shall_start_disarmed_does_so_again_after_a_reset():
+    text = (
+        """{"Vehicles": {"A": {"DefaultVehicleState": "Disarmed"}, "B": {"DefaultVehicleState": "Armed"}, "C": {}}}"""
+    )
+    scene = Scene("start", (), ())
+    simulation = Simulation(scene, settings=parse_settings(text), probe=FlatGround())
+    simulation.vehicle("A").pilot.enable_api_control(True)
+    assert simulation.vehicle("A").pilot.arm(True)
+    simulation.reset()
+    assert [vehicle.pilot.armed for vehicle in simulation.vehicles] == [False, True, True]
+    with pytest.raises(ConfigError, match="DefaultVehicleState must be Armed or Disarmed, got 'Flying'"):
+        parse_settings("""{"Vehicles": {"A": {"DefaultVehicleState": "Flying"}}}""")

@@ -87,7 +87,7 @@ def test_the_relative_orientation_is_the_cameras_seen_from_the_object(query):
 
 
 def test_filters_belong_to_a_camera_and_an_image_type_and_answers_are_complete():
-    service = make_service('{"Vehicles": {"A": {"Z": -3, "Yaw": -45}, "B": {"X": 9, "Y": 9, "Z": -3}}}')
+    service = make_service('{"Vehicles": {"A": {"Z": -3, "Yaw": 45}, "B": {"X": 9, "Y": 9, "Z": -3}}}')
     asked = ["0", 0, "A", False]
     assert call("simGetDetections", asked, service) == []
     call("simAddDetectionFilterMeshName", ["0", 0, "tree*", "A", False], service)

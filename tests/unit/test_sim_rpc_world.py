@@ -29,8 +29,8 @@ def test_each_vehicle_stands_where_the_settings_say_and_counts_from_there(servic
     for name in "AB":
         own = call("simGetVehiclePose", [name], service)
         assert own["position"] == {"x_val": 0.0, "y_val": 0.0, "z_val": 0.0}
-    turned = math.degrees(service.simulation.vehicle("A").pilot.yaw - service.simulation.vehicle("B").pilot.yaw)
-    assert turned == pytest.approx(90.0)
+    headings = [math.degrees(service.simulation.vehicle(name).pilot.yaw) for name in "AB"]
+    assert headings == pytest.approx([90.0, 90.0])  # A's is absolute, B's is the start's, which looks east
     home = call("getHomeGeoPoint", ["B"], service)
     assert home["altitude"] == 125.0 and home["latitude"] < ORIGIN.latitude
     assert call("getSettingsString", [], service) == TWO

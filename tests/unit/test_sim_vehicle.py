@@ -22,12 +22,12 @@ HOME = GeoPoint(47.641468, -122.140165, 122.0)
 
 
 # Vehicles and cameras -----------------------------------------------------------------------------------------------
-def test_vehicles_start_beside_the_player_start_turned_with_it():
+def test_vehicles_start_beside_the_player_start_and_their_yaw_is_absolute():
     text = '{"Vehicles": {"A": {"X": 2, "Y": 1, "Z": -3, "Yaw": 90}}, "OriginGeopoint": {"Altitude": 1000}}'
     scene = Scene("flat", (), (), player_start=PlayerStart((10.0, 20.0, 5.0), 0.5))
     drone = Simulation(scene, probe=FlatGround(), settings=parse_settings(text)).vehicle()
     assert drone.name == "A" and drone.position.tolist() == [11.0, 22.0, 8.0]
-    assert drone.odometry().yaw == pytest.approx(0.5 - math.pi / 2)
+    assert drone.odometry().yaw == pytest.approx(0.0, abs=1e-9)
     assert drone.pilot.air[3] == 1000.0
 
 

@@ -48,14 +48,16 @@ class RemoteControl:
 class Autopilot:
     """Body, rotors and SimpleFlight-like controller of one quadrotor."""
 
-    def __init__(self, *, yaw_ned: float = 0.0, altitude_m: float = 122.0, time_ns: int = 0) -> None:
-        """Stand at the origin with heading ``yaw_ned`` (rad), ``altitude_m`` above the sea."""
+    def __init__(
+        self, *, yaw_ned: float = 0.0, altitude_m: float = 122.0, time_ns: int = 0, armed: bool = True
+    ) -> None:
+        """Stand at the origin with heading ``yaw_ned`` (rad), ``altitude_m`` above the sea, ``armed`` or not."""
         self.time_ns = time_ns
         self.gains = controller.default_gains()
         self.air = np.zeros(quadrotor.AIR_SIZE)
         self.air[quadrotor.ALTITUDE_AT] = altitude_m
         self._start_yaw = yaw_ned
-        self.armed = True
+        self._start_armed = self.armed = armed
         self.remote = RemoteControl()
         self.body = np.zeros(quadrotor.BODY_SIZE)
         self.rotors = np.zeros((3, 4))
@@ -78,7 +80,7 @@ class Autopilot:
         self.pilot[:] = 0.0
         self._memory[:] = 0.0
         self._last_mode[:] = 0
-        self.armed, self.remote = True, RemoteControl()
+        self.armed, self.remote = self._start_armed, RemoteControl()
         self._follow_remote()
         self._forget()
 

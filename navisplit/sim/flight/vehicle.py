@@ -54,6 +54,7 @@ class Vehicle:
         *,
         origin: Vector,
         yaw: float = 0.0,
+        armed: bool = True,
         altitude_m: float = 122.0,
         time_ns: int = 0,
         object_names: Sequence[str] = (),
@@ -69,7 +70,7 @@ class Vehicle:
         """
         self.name = name
         self.origin = np.asarray(origin, np.float64)
-        self.pilot = Autopilot(yaw_ned=math.pi / 2 - yaw, altitude_m=altitude_m, time_ns=time_ns)
+        self.pilot = Autopilot(yaw_ned=math.pi / 2 - yaw, altitude_m=altitude_m, time_ns=time_ns, armed=armed)
         self.cameras = default_cameras() if cameras is None else cameras
         self._default_cameras = dict(self.cameras)
         here = GeoPoint(0.0, 0.0, altitude_m)

@@ -49,8 +49,7 @@ def add_vehicle(service: Service, name: str, kind: str, pose: tuple[Vector, Quat
             f"{MAX_DISTANCE_M / 1000:.0f} km, got type {printable(kind)!r} at {position.tolist()}."
         )
         return False
-    from_start = service.simulation.scene.player_start.yaw - (math.pi / 2 - yaw)  # settings count from its heading
-    setup = replace(service.settings.template, position=position, yaw_deg=math.degrees(from_start))
+    setup = replace(service.settings.template, position=position, yaw_deg=math.degrees(yaw))
     try:
         service.simulation.add_vehicle(printable(name, MAX_NAME), setup)
     except UsageError as error:
