@@ -205,7 +205,7 @@ def _fly_all(
         queue = iter(routes)
         waiting: set[Future[Episode]] = set()
         while True:
-            with _sigint_ignored():  # inherited by the workers, until they ignore it themselves
+            with _sigint_deferred():
                 # No more than one flight a worker, so that Ctrl-C waits only for those in the air.
                 next_routes = itertools.islice(queue, workers - len(waiting))
                 waiting |= {pool.submit(_fly_in_worker, r, paths[r.id]) for r in next_routes}
@@ -223,15 +223,21 @@ def _fly_all(
 
 
 @contextmanager
-def _sigint_ignored() -> Iterator[None]:
+def _sigint_deferred() -> Iterator[None]:
+    """Ctrl-C waits until the end of the block; processes started in it never get one, as their mask is inherited."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # one that waited comes now
         signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _real_time_factor(out: Path, flown_s: float, wall_s: float) -> float | None:
