@@ -26,7 +26,9 @@ from navisplit.sim.sensors.specs import DEFAULT_SENSORS, Spec
 from navisplit.sim.settings_reader import Reader
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 41451
-DEFAULT_VEHICLE = "SimpleFlight"
+DEFAULT_MODE, DEFAULT_VEHICLE = "Multirotor", "SimpleFlight"
+VEHICLE_TYPES = {DEFAULT_MODE: DEFAULT_VEHICLE, "ComputerVision": "ComputerVision"}
+"""By SimMode; also the name of the vehicle of a settings.json that names none."""
 ANY = object()
 WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("SettingsVersion", "SeeDocsAt", "ViewMode", "LogMessagesVisible", "SubWindows"), (ANY,)),
@@ -66,6 +68,7 @@ class Settings:
     """What a simulation and its server take from ``settings.json``."""
 
     text: str = "{}"  # as getSettingsString returns it
+    mode: str = DEFAULT_MODE  # or ComputerVision: vehicles carry cameras and stay where they are put
     host: str = DEFAULT_HOST  # address on which to listen
     port: int = DEFAULT_PORT
     clock_speed: float = 1.0  # times real time; 0: as fast as possible
@@ -78,6 +81,16 @@ class Settings:
     time_of_day: TimeOfDay | None = None
     palette: Path | None = None  # a user's copy of AirSim's seg_rgbs.txt
     warnings: tuple[str, ...] = ()
+
+    @property
+    def vehicle_type(self) -> str:
+        """AirSim's VehicleType of every vehicle."""
+        return VEHICLE_TYPES[self.mode]
+
+    @property
+    def flies(self) -> bool:
+        """Whether vehicles are drones, with physics, autopilot and sensors."""
+        return self.mode == DEFAULT_MODE
 
 
 def load_settings(argument: str | None, folders: tuple[Path, ...] = ()) -> Settings:
@@ -102,9 +115,7 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
     if not isinstance(values, dict):
         raise ConfigError(f"{source}: expected a JSON object, got {type(values).__name__}.")
     reader = Reader(values, source)
-    mode = reader.text("SimMode", "Multirotor")
-    if mode not in ("", "Multirotor"):
-        raise ConfigError(f"{source}: SimMode '{mode}' is not simulated here; only Multirotor is.")
+    mode = _mode(reader)
     origin, wind = reader.inside("OriginGeopoint"), reader.inside("Wind")
     place = GeoPoint(
         origin.number("Latitude", 47.641468),
@@ -114,12 +125,13 @@ def parse_settings(text: str, source: str = "settings.json") -> Settings:
     colours = reader.inside("SegmentationSettings").text("PaletteFile", "")
     settings = Settings(
         text=text,
+        mode=mode,
         host=reader.text("LocalHostIp", DEFAULT_HOST) or DEFAULT_HOST,
         port=int(reader.number("ApiServerPort", DEFAULT_PORT)),
         clock_speed=_clock_speed(reader),
         origin=place,
         wind=np.array([wind.number(axis, 0.0) for axis in "XYZ"]),
-        vehicles=_vehicles(reader),
+        vehicles=_vehicles(reader, VEHICLE_TYPES[mode]),
         recording=read_recording(reader.inside("Recording")),
         template=_defaults(reader),
         external_cameras=read_cameras({}, reader.inside("ExternalCameras")),
@@ -139,15 +151,28 @@ def _warnings(reader: Reader) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
+def _mode(reader: Reader) -> str:
+    """SimMode; where AirSim would ask what to start ("" or no word), it is Multirotor."""
+    mode = reader.text("SimMode", "") or DEFAULT_MODE
+    if mode not in VEHICLE_TYPES:
+        raise ConfigError(
+            f"{reader.source}: SimMode '{mode}' is not simulated here. Expected {' or '.join(VEHICLE_TYPES)}; "
+            f"without SimMode it is {DEFAULT_MODE}."
+        )
+    return mode
+
+
+def _vehicles(reader: Reader, expected: str) -> dict[str, VehicleSettings]:
     defaults = _defaults(reader)
     vehicles = reader.inside("Vehicles")
     found: dict[str, VehicleSettings] = {}
     for name in sorted(vehicles.values):  # AirSim's default vehicle is the first of the alphabet
         entry = vehicles.inside(name)
-        kind = entry.text("VehicleType", DEFAULT_VEHICLE)
-        if kind.lower() != DEFAULT_VEHICLE.lower():
-            raise ConfigError(f"{entry.source}: VehicleType '{kind}' is not simulated here; only {DEFAULT_VEHICLE} is.")
+        kind = entry.text("VehicleType", expected)
+        if kind.lower() != expected.lower():
+            raise ConfigError(
+                f"{entry.source}: VehicleType '{kind}' is not simulated here; in this SimMode expected {expected}."
+            )
         if entry.flag("AutoCreate", True):
             position = np.array([entry.number(axis, 0.0) for axis in "XYZ"])
             found[name] = VehicleSettings(
@@ -157,7 +182,7 @@ def _vehicles(reader: Reader) -> dict[str, VehicleSettings]:
                 read_cameras(defaults.mounted_cameras(), entry.inside("Cameras")),
                 sensors_of(entry.inside("Sensors"), defaults.sensors),
             )
-    return found or {DEFAULT_VEHICLE: defaults}
+    return found or {expected: defaults}
 
 
 def _yaw(entry: Reader) -> float | None:

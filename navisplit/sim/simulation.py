@@ -85,6 +85,7 @@ class Simulation:
             origin=np.asarray(start.position) + swap_ned_enu(setup.position),
             yaw=start.yaw if setup.yaw_deg is None else np.pi / 2 - np.radians(setup.yaw_deg),
             armed=setup.armed,
+            flies=self.settings.flies,
             altitude_m=self.settings.origin.altitude,
             time_ns=self.clock_ns,
             object_names=self._names,

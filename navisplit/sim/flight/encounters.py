@@ -26,7 +26,7 @@ class Encounters:
 
     def free(self, vehicles: Sequence[Vehicle], most: int) -> int:
         """How many steps to take now, 1 to ``most``: so few that nobody meets before the last of them."""
-        if len(vehicles) < 2:
+        if not _may_meet(vehicles):
             return most
         jumps = sum(vehicle.pilot.jumps for vehicle in vehicles) + len(vehicles)
         if self._free <= 0 or jumps != self._jumps:
@@ -37,7 +37,7 @@ class Encounters:
 
     def settle(self, vehicles: Sequence[Vehicle]) -> None:
         """Answer the contacts of now, after the steps that ``free`` allowed."""
-        if len(vehicles) < 2 or self._free > 0:
+        if not _may_meet(vehicles) or self._free > 0:
             return
         first, second, gap, way = _pairs(vehicles)
         touching = np.flatnonzero(gap < 0.0)
@@ -45,6 +45,10 @@ class Encounters:
             _meet(vehicles[first[k]], vehicles[second[k]], way[k], -float(gap[k]))
         if len(touching) == 0:
             self._free = _horizon(vehicles, first, second, gap, way)
+
+
+def _may_meet(vehicles: Sequence[Vehicle]) -> bool:
+    return len(vehicles) > 1 and vehicles[0].flies  # all of them do, or none
 
 
 def _horizon(vehicles: Sequence[Vehicle], i: NDArray, j: NDArray, gap: NDArray, way: NDArray) -> int:

@@ -55,6 +55,7 @@ class Vehicle:
         origin: Vector,
         yaw: float = 0.0,
         armed: bool = True,
+        flies: bool = True,
         altitude_m: float = 122.0,
         time_ns: int = 0,
         object_names: Sequence[str] = (),
@@ -65,10 +66,11 @@ class Vehicle:
     ) -> None:
         """``origin`` (3,) ENU m: its start and NED origin; ``yaw`` ENU rad; ``altitude_m`` of the origin.
 
+        ``flies``: False for a carrier of cameras that stays where it is put.
         ``motion``: velocity (3,) ENU m/s of a point (3,) of an object by its number; None where nothing moves.
         ``sensors``: None for AirSim's default ones; ``site``: where in the world they measure.
         """
-        self.name = name
+        self.name, self.flies = name, flies
         self.origin = np.asarray(origin, np.float64)
         self.pilot = Autopilot(yaw_ned=math.pi / 2 - yaw, altitude_m=altitude_m, time_ns=time_ns, armed=armed)
         self.cameras = default_cameras() if cameras is None else cameras
@@ -200,6 +202,9 @@ class Vehicle:
     def advance(self, steps: int) -> None:
         """Fly ``steps`` steps of 3 ms, ticking the running command and answering contacts on the way."""
         pilot = self.pilot
+        if not self.flies:
+            pilot.time_ns += steps * STEP_NS
+            return
         while steps > 0:
             if not self._surveyed:
                 self._survey()

@@ -46,7 +46,7 @@ def hover(service: Service, vehicle: str) -> Task:
 @rpc("vehicle_name:str", name="cancelLastTask")
 def cancel_last_task(service: Service, vehicle: str) -> None:
     """End the running command with False."""
-    service.vehicle(vehicle).cancel()
+    service.drone(vehicle).cancel()
 
 
 def _velocity(body_frame: bool) -> Any:
@@ -121,7 +121,7 @@ def move_to_gps(
 ) -> Task:
     """Straight to a place on the globe."""
     target = ned_of(GeoPoint(latitude, longitude, altitude), service.settings.origin)
-    start = service.world_ned(service.vehicle(rest[-1]).origin)
+    start = service.world_ned(service.drone(rest[-1]).origin)
     return _along(service, [target - start], velocity, *rest)
 
 
@@ -132,7 +132,7 @@ def move_to_gps(
 )
 def move_to_z(service: Service, z: float, velocity: float, timeout_s: float, yaw: YawMode, *rest: Any) -> Task:
     """Straight up or down."""
-    here = service.vehicle(rest[-1]).pilot.position
+    here = service.drone(rest[-1]).pilot.position
     return _along(service, [np.array([here[0], here[1], z])], velocity, timeout_s, 0, yaw, *rest)
 
 
@@ -190,14 +190,14 @@ def move_by_manual(
 )
 def move_by_rc(service: Service, remote: RemoteControl, vehicle: str) -> None:
     """Sticks in the place of a radio: they fly the drone while it is not under API control."""
-    service.vehicle(vehicle).pilot.steer(remote)
+    service.drone(vehicle).pilot.steer(remote)
 
 
 def _gains(name: str, loop: int) -> None:
     def handler(service: Service, kp: list[float], ki: list[float], kd: list[float], vehicle: str) -> None:
         if min(len(kp), len(ki), len(kd)) < 3:
             raise HandlerError("gains need three values each")
-        pilot = service.vehicle(vehicle).pilot
+        pilot = service.drone(vehicle).pilot
         for term, (x, y, z) in enumerate((kp[:3], ki[:3], kd[:3])):
             if loop in (VELOCITY, POSITION):  # x acts through pitch, y through roll, z through throttle
                 pilot.gains[loop, term] = y, x, 0.0, z

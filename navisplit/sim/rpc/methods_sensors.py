@@ -21,13 +21,13 @@ Read = TypeVar("Read")
 
 def _reading(service: Service, vehicle: str, read: Callable[[SensorSuite], Read]) -> Read:
     try:
-        return read(service.vehicle(vehicle).sensors)
+        return read(service.drone(vehicle).sensors)
     except SimulatorError as absent:
         raise HandlerError(str(absent)) from None
 
 
 def _look(service: Service, vehicle: str) -> Look:
-    drone = service.vehicle(vehicle)
+    drone = service.drone(vehicle)
     return lambda: service.simulation.surroundings_of(drone)
 
 

@@ -27,7 +27,6 @@ from navisplit.sim.rpc.service import (
 )
 from navisplit.sim.rpc.structs import Struct
 from navisplit.sim.rpc.table import rpc
-from navisplit.sim.settings import DEFAULT_VEHICLE
 
 
 @rpc(name="listVehicles")
@@ -37,15 +36,16 @@ def list_vehicles(service: Service) -> list[str]:
 
 
 @rpc("vehicle_name:str vehicle_type:str pose:Pose pawn_path:str", name="simAddVehicle",
-     differs="SimpleFlight only; a name that is taken is refused with False")  # fmt: skip
+     differs="the type of settings.json's SimMode only; a name that is taken is refused with False")  # fmt: skip
 def add_vehicle(service: Service, name: str, kind: str, pose: tuple[Vector, Quaternion], pawn_path: str) -> bool:
     """One more vehicle at a pose of the world (only its yaw counts), with the cameras of ``CameraDefaults``."""
     position, turn = np.nan_to_num(pose[0], posinf=0.0, neginf=0.0), unit(pose[1])
     yaw = 0.0 if turn is None else euler_of(turn)[2]
     full = len(service.simulation.vehicles) >= MAX_VEHICLES
-    if kind.lower() != DEFAULT_VEHICLE.lower() or full or np.abs(position).max() > MAX_DISTANCE_M:
+    expected = service.settings.vehicle_type
+    if kind.lower() != expected.lower() or full or np.abs(position).max() > MAX_DISTANCE_M:
         service.notify(
-            f"simAddVehicle: expected type {DEFAULT_VEHICLE}, at most {MAX_VEHICLES} vehicles and a place within "
+            f"simAddVehicle: expected type {expected}, at most {MAX_VEHICLES} vehicles and a place within "
             f"{MAX_DISTANCE_M / 1000:.0f} km, got type {printable(kind)!r} at {position.tolist()}."
         )
         return False
@@ -61,32 +61,32 @@ def add_vehicle(service: Service, name: str, kind: str, pose: tuple[Vector, Quat
 @rpc("is_enabled:bool vehicle_name:str", name="enableApiControl")
 def enable_api_control(service: Service, enabled: bool, vehicle: str) -> None:
     """Take or release control."""
-    service.vehicle(vehicle).pilot.enable_api_control(enabled)
+    service.drone(vehicle).pilot.enable_api_control(enabled)
 
 
 @rpc("vehicle_name:str", name="isApiControlEnabled")
 def is_api_control_enabled(service: Service, vehicle: str) -> bool:
     """Whether commands reach the vehicle."""
-    return service.vehicle(vehicle).pilot.api_control
+    return service.drone(vehicle).pilot.api_control
 
 
 @rpc("arm:bool vehicle_name:str", name="armDisarm")
 def arm_disarm(service: Service, arm: bool, vehicle: str) -> bool:
     """Arm or idle the rotors."""
-    return service.vehicle(vehicle).pilot.arm(arm)
+    return service.drone(vehicle).pilot.arm(arm)
 
 
 @rpc("vehicle_name:str", name="getMultirotorState")
 def multirotor_state(service: Service, vehicle: str) -> Struct:
     """State as estimated, which is the truth here as in SimpleFlight."""
-    drone = service.vehicle(vehicle)
+    drone = service.drone(vehicle)
     return structs.multirotor_state(drone.pilot, service.geo_point(drone))
 
 
 @rpc("vehicle_name:str", name="getRotorStates")
 def rotor_states(service: Service, vehicle: str) -> Struct:
     """Thrust, torque and speed of each rotor."""
-    pilot = service.vehicle(vehicle).pilot
+    pilot = service.drone(vehicle).pilot
     rotors = [
         {
             "thrust": signal * quadrotor.MAX_THRUST,
@@ -170,5 +170,5 @@ def collision_info(service: Service, vehicle: str) -> Struct:
 @rpc("vehicle_name:str", name="getHomeGeoPoint")
 def home_geo_point(service: Service, vehicle: str) -> Struct:
     """Where the vehicle started."""
-    start = service.world_ned(service.vehicle(vehicle).origin)
+    start = service.world_ned(service.drone(vehicle).origin)
     return structs.geo_point(geodesy.geo_of(start, service.settings.origin))

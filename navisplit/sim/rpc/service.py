@@ -96,14 +96,18 @@ class Service:
         try:
             return self.simulation.vehicle(name)
         except SimulatorError:
-            raise HandlerError(
-                f"Vehicle API for '{name}' is not available. This could either because this is simulation-only API or "
-                "this vehicle does not exist"
-            ) from None
+            raise unavailable(name) from None
+
+    def drone(self, name: str) -> Vehicle:
+        """As ``vehicle``, for what only a drone has; in ComputerVision mode AirSim says the same of all of it."""
+        vehicle = self.vehicle(name)
+        if not vehicle.flies:
+            raise unavailable(name)
+        return vehicle
 
     def start(self, name: str, command: Callable[..., Routine], *arguments: Any, **options: Any) -> Task:
         """Start a flight command on a vehicle; the reply waits for its end."""
-        vehicle = self.vehicle(name)
+        vehicle = self.drone(name)
         return vehicle.start(command(vehicle.pilot, *arguments, **options))
 
     def no_effect(self, what: str) -> None:
@@ -228,6 +232,14 @@ class Service:
         unread = newest.has_collided and newest.stamp_ns > self._seen_ns.get(vehicle.name, -1)
         self._seen_ns[vehicle.name] = newest.stamp_ns
         return newest, unread
+
+
+def unavailable(name: str) -> HandlerError:
+    """AirSim's text for a vehicle that does not exist or cannot do this."""
+    return HandlerError(
+        f"Vehicle API for '{name}' is not available. This could either because this is simulation-only API or "
+        "this vehicle does not exist"
+    )
 
 
 def unit(orientation: Quaternion) -> Quaternion | None:

@@ -11,7 +11,7 @@ CAMERA = "CameraDefaults"
 VEHICLE = "Vehicles.NAME"
 CAPTURE, NOISE = f"{CAMERA}.CaptureSettings[]", f"{CAMERA}.NoiseSettings[]"
 KEYS: tuple[tuple[str, Any, str], ...] = (
-    ("SimMode", "Multirotor", "Multirotor only; Car and ComputerVision are refused at the start"),
+    ("SimMode", "ComputerVision", "Multirotor (also when empty or absent) or ComputerVision; Car is refused"),
     ("ClockSpeed", 2.0, "exact, up to 1000; 0 is as fast as possible"),
     ("ClockType", "ScalableClock", "steps are always 3 ms"),
     ("LocalHostIp", "127.0.0.1", "the address on which to listen"),
@@ -61,7 +61,7 @@ KEYS: tuple[tuple[str, Any, str], ...] = (
     (f"{CAMERA}.Gimbal.Stabilization", 1.0, "also Pitch, Roll and Yaw"),
     (f"{CAMERA}.X", 0.5, "also Y, Z, Pitch, Roll and Yaw"),
     ("ExternalCameras.NAME.X", 1.0, "as for other cameras"),
-    (f"{VEHICLE}.VehicleType", "SimpleFlight", "SimpleFlight only"),
+    (f"{VEHICLE}.VehicleType", "SimpleFlight", "SimpleFlight; in ComputerVision mode ComputerVision"),
     (f"{VEHICLE}.AutoCreate", False, ""),
     (f"{VEHICLE}.X", 1.0, "also Y and Z; NED from the player start"),
     (f"{VEHICLE}.Yaw", 90.0, "absolute, as in AirSim; without it the heading of the world's start"),
