@@ -1,66 +1,19 @@
-"""The unmodified airsim 1.8.1 client flies in ``navisplit sim``, and the simulator starts, fails and ends cleanly."""
+"""The unmodified airsim 1.8.1 client flies in ``navisplit sim``, whose clients harm no other."""
 
 import re
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
 import pytest
+from simulator import WALL_NORTH_M, WORLD, Simulator
 
 from navisplit.airsim.transport import install_transport
 
 install_transport()
 airsim = pytest.importorskip("airsim")
-
-# Only this verb: what the other verbs import is not this test's business.
-LAUNCH = "import sys; from navisplit.cli import main; main.COMMAND_MODULES = ('sim',); sys.exit(main.main())"
-
-WORLD = """<?xml version="1.0"?>
-<sdf version="1.9"><world name="tiny">
-  <light type="directional" name="sun"><direction>-0.4 -0.3 -0.8</direction></light>
-  <model name="ground"><static>true</static><pose>0 0 -0.5 0 0 0</pose><link name="l">
-    <visual name="v"><geometry><box><size>300 300 1</size></box></geometry></visual></link></model>
-  <model name="wall"><static>true</static><pose>0 40 5 0 0 0</pose><link name="l">
-    <visual name="v"><geometry><box><size>60 1 10</size></box></geometry></visual></link></model>
-</world></sdf>
-"""
-WALL_NORTH_M = 39.5  # the wall's near face, NED x
-
-
-class Simulator:
-    """A ``navisplit sim`` process."""
-
-    def __init__(self, *arguments):
-        command = [sys.executable, "-c", LAUNCH, "sim", *map(str, arguments)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.lines = []
-        self._news = threading.Condition()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            with self._news:
-                self.lines.append(line.rstrip())
-                self._news.notify_all()
-
-    def wait_for_line(self, pattern, seconds=240.0):
-        """The first line that matches; the first start on a machine compiles for a minute or two."""
-        with self._news:
-            found = self._news.wait_for(lambda: [m for m in map(re.compile(pattern).search, self.lines) if m], seconds)
-        assert found, self.lines
-        return found[0]
-
-    def end(self, number=signal.SIGTERM):
-        """Send a signal and return the exit code."""
-        self.process.send_signal(number)
-        code = self.process.wait(20.0)
-        self._reader.join(5.0)
-        return code
 
 
 @pytest.fixture(scope="module")
@@ -286,28 +239,3 @@ def test_objects_and_sensors(client):
     assert client.getGpsData().gnss.geo_point.latitude == pytest.approx(47.641468, abs=1e-6)
     assert client.simGetGroundTruthKinematics().position.z_val == pytest.approx(0.0, abs=0.01)
     assert client.isApiControlEnabled() is True
-
-
-def test_a_busy_port_is_told_at_once_with_exit_1(simulator, world):
-    other = Simulator("--world", world, "--port", simulator.port)
-    other.wait_for_line(rf"port {simulator.port} is in use.*--port", 60.0)
-    assert other.process.wait(20.0) == 1
-
-
-def test_a_missing_world_is_told_with_exit_1():
-    other = Simulator("--world", "no_such_world", "--port", 0)
-    other.wait_for_line("no_such_world", 60.0)
-    assert other.process.wait(20.0) == 1
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_with_exit_0_even_with_a_client(world, number):
-    simulator = Simulator("--world", world, "--port", 0, "--headless")
-    port = int(simulator.wait_for_line(r"ready on 127\.0\.0\.1:(\d+)").group(1))
-    client = airsim.MultirotorClient(port=port)
-    client.moveByVelocityAsync(0, 0, 0, 1000)
-    client.ping()
-    assert simulator.end(number) == 0
-    assert simulator.lines[-1] == "stopped"
-    with pytest.raises(Exception, match="closed|lost|refused|Retry"):
-        client.ping()

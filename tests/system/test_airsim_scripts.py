@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_airsim_client import Simulator
+from simulator import Simulator
 
 from navisplit.airsim.install import write_stand_in
 

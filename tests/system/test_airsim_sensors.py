@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from test_airsim_client import WORLD, Simulator
+from simulator import WORLD, Simulator
 
 from navisplit.airsim.transport import install_transport
 

@@ -19,7 +19,7 @@ SMALLER = {
     "world": ["--routes", "2"],
 }
 """Added to the commands: the last of two equal options counts."""
-SERVERS = ("sim",)  # run until they are stopped: test_airsim_client starts them
+SERVERS = ("sim",)  # run until they are stopped: test_sim_process starts them
 
 
 def commands() -> list[str]:

@@ -1,18 +1,14 @@
-"""The RPC table, the wire format and the pacing keep AirSim's contract, without sockets."""
+"""The RPC table and the wire format keep AirSim's contract, without sockets."""
 
 import struct
 
 import msgpack
 import numpy as np
 import pytest
-from flight_server import flat_simulation
+from sim_service import make_service, refused
 
-from navisplit.sim.rpc import server as _server  # noqa: F401  (fills the table)
 from navisplit.sim.rpc.codec import Double, encode_response
-from navisplit.sim.rpc.images import segmentation_palette
-from navisplit.sim.rpc.pacing import MAX_LAG_S, Pacer
-from navisplit.sim.rpc.service import Later, Service
-from navisplit.sim.rpc.table import METHODS, RpcFault, call
+from navisplit.sim.rpc.table import METHODS, call
 
 AIRSIM_METHODS = """
 ping 0 getServerVersion 0 getMinRequiredClientVersion 0 simPause 1 simIsPaused 0 simContinueForTime 1
@@ -45,17 +41,7 @@ COUNTS = {name: int(count) for name, count in zip(AIRSIM_METHODS[::2], AIRSIM_ME
 
 @pytest.fixture
 def service():
-    simulation = flat_simulation()
-    told = []
-    service = Service(simulation, Pacer(simulation, 1.0, 0.0), told.append)
-    service.told = told
-    return service
-
-
-def refused(name, arguments, service):
-    with pytest.raises(RpcFault) as refusal:
-        call(name, arguments, service)
-    return str(refusal.value)
+    return make_service()
 
 
 def test_every_method_of_airsim_exists_with_its_argument_count():
@@ -63,7 +49,7 @@ def test_every_method_of_airsim_exists_with_its_argument_count():
 
 
 def test_a_wrong_argument_count_is_refused_in_rpclibs_words(service):
-    assert refused("takeoff", [], service) == (
+    assert refused(service, "takeoff") == (
         "rpclib: client error C0002: Function 'takeoff' was called with an invalid number of arguments. "
         "Expected: 2, got: 0"
     )
@@ -71,11 +57,11 @@ def test_a_wrong_argument_count_is_refused_in_rpclibs_words(service):
 
 def test_an_unknown_method_is_refused_in_rpclibs_words(service):
     text = "rpclib: server could not find function 'getCarState' with argument count 1."
-    assert refused("getCarState", [""], service) == text
+    assert refused(service, "getCarState", "") == text
 
 
 def test_an_argument_of_the_wrong_type_is_a_bad_cast(service):
-    text = refused("takeoff", ["soon", ""], service)
+    text = refused(service, "takeoff", "soon", "")
     assert text == (
         "rpclib: function 'takeoff' (called with 2 arg(s)) threw an exception. "
         "The exception contained this information: std::bad_cast."
@@ -85,7 +71,7 @@ def test_an_argument_of_the_wrong_type_is_a_bad_cast(service):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300])
 def test_a_number_that_would_poison_the_flight_is_refused(service, value):
     arguments = [value, 0.0, 0.0, 1.0, 0, {"is_rate": True, "yaw_or_rate": 0.0}, ""]
-    assert "vx must be a finite number" in refused("moveByVelocity", arguments, service)
+    assert "vx must be a finite number" in refused(service, "moveByVelocity", *arguments)
 
 
 def test_an_endless_timeout_is_no_error(service):
@@ -94,74 +80,7 @@ def test_an_endless_timeout_is_no_error(service):
 
 
 def test_an_unknown_vehicle_is_refused_in_airsims_words(service):
-    assert "Vehicle API for 'Drone9' is not available" in refused("getMultirotorState", ["Drone9"], service)
-
-
-def test_camera_calls_take_two_or_three_arguments(service):
-    request = {"camera_name": "0", "image_type": 0, "pixels_as_float": False, "compress": False, "annotation_name": ""}
-    for arguments in ([[request], ""], [[request], "", False]):
-        (answer,) = call("simGetImages", arguments, service).work()
-        assert answer["width"] == 256
-
-
-def test_an_unknown_camera_is_refused_with_a_hint(service):
-    text = refused("simGetImage", ["front_centre", 0, "", False], service)
-    assert "not derived from std::exception" in text and "front_center" in text
-
-
-def shoot(service, kind, as_float, compress=False, camera="0"):
-    request = {"camera_name": camera, "image_type": kind, "pixels_as_float": as_float, "compress": compress}
-    later = call("simGetImages", [[request], "", False], service)
-    assert isinstance(later, Later)
-    return later.work()[0]
-
-
-def test_an_uncompressed_scene_is_bgr(service):
-    picture = np.frombuffer(shoot(service, 0, False)["image_data_uint8"], np.uint8).reshape(144, 256, 3)
-    assert picture[0, 0].tolist() == [0, 0, 255] and picture[0, -1].tolist() == [255, 0, 0]
-
-
-def test_a_compressed_scene_is_a_png_of_the_same_picture(service):
-    import cv2
-
-    data = shoot(service, 0, False, compress=True)["image_data_uint8"]
-    assert data[:4] == b"\x89PNG"
-    assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[0, 0].tolist() == [0, 0, 255]
-
-
-def test_depth_is_planar_or_along_the_ray_or_shown(service):
-    assert shoot(service, 1, True)["image_data_float"] == pytest.approx(np.full(144 * 256, 7.0))
-    along = shoot(service, 2, True)["image_data_float"].reshape(144, 256)
-    assert along[72, 128] == pytest.approx(7.0, rel=1e-3) and along[0, 0] > 9.0
-    assert shoot(service, 3, True)["image_data_float"][0] == pytest.approx(0.07)
-
-
-def test_segmentation_shows_the_ids_colour(service):
-    data = shoot(service, 5, False)["image_data_uint8"]
-    assert list(data[:3]) == segmentation_palette()[3][::-1].tolist()
-    assert len(np.unique(segmentation_palette(), axis=0)) == 256
-
-
-def test_an_image_type_that_does_not_exist_is_empty_but_complete(service):
-    answer = shoot(service, 11, False)
-    assert (answer["width"], answer["height"], answer["image_data_uint8"]) == (0, 0, b"")
-
-
-def test_pictures_of_one_request_are_rendered_once(service):
-    requests = [
-        {"camera_name": "0", "image_type": kind, "pixels_as_float": kind == 1, "compress": False} for kind in (0, 1, 5)
-    ]
-    call("simGetImages", [requests, "", False], service).work()
-    assert len(service.simulation.renderer.views) == 1
-
-
-def test_a_camera_can_be_moved_and_zoomed(service):
-    call("simSetCameraFov", ["front_center", 60.0, "", False], service)
-    pose = {"position": {"x_val": 1.0, "y_val": 0.0, "z_val": float("nan")}, "orientation": {"w_val": 1.0}}
-    call("simSetCameraPose", ["0", pose, "", False], service)
-    info = call("simGetCameraInfo", ["0", "", False], service)
-    assert info["fov"] == 60.0
-    assert np.hypot(info["pose"]["position"]["x_val"], info["pose"]["position"]["y_val"]) == pytest.approx(1.0)
+    assert "Vehicle API for 'Drone9' is not available" in refused(service, "getMultirotorState", "Drone9")
 
 
 def test_the_state_is_complete_on_the_wire(service):
@@ -190,7 +109,7 @@ def test_numbers_are_written_as_rpclib_writes_them():
 def test_objects_are_found_by_the_whole_name(service):
     assert call("simListSceneObjects", ["tree_.*"], service) == ["tree_1"]
     assert call("simListSceneObjects", ["tree"], service) == []
-    assert "regex_error" in refused("simListSceneObjects", ["("], service)
+    assert "regex_error" in refused(service, "simListSceneObjects", "(")
     pose = call("simGetObjectPose", ["tree_1"], service)["position"]
     assert (pose["x_val"], pose["y_val"], pose["z_val"]) == (5.0, 5.0, -4.5)
     assert np.isnan(call("simGetObjectPose", ["nothing"], service)["position"]["x_val"])
@@ -232,7 +151,7 @@ def test_sensors_agree_with_the_state(service):
     assert call("getImuData", ["", ""], service)["linear_acceleration"]["z_val"] == pytest.approx(-9.80665, abs=0.3)
     assert call("getBarometerData", ["", ""], service)["altitude"] == pytest.approx(122.0, abs=60.0)
     assert call("getGpsData", ["", ""], service)["gnss"]["fix_type"] == 3
-    assert "No lidar with name L exist on vehicle" in refused("getLidarData", ["L", ""], service)
+    assert "No lidar with name L exist on vehicle" in refused(service, "getLidarData", "L", "")
     assert not call(
         "simTestLineOfSightToPoint", [{"altitude": 100.0, "latitude": 47.6, "longitude": -122.1}, ""], service
     )
@@ -242,63 +161,3 @@ def test_gains_reach_the_axes_they_belong_to(service):
     call("setVelocityControllerGains", [[1.0, 2.0, 3.0], [0.0] * 3, [0.0] * 3, ""], service)
     gains = service.simulation.vehicle().pilot.gains
     assert gains[4, 0].tolist() == [2.0, 1.0, 0.0, 3.0]
-
-
-# Pacing -----------------------------------------------------------------------------------------------------------
-def drive(pacer, start_s, end_s, period_s=0.005):
-    now_s = start_s
-    while now_s < end_s - 1e-9:
-        now_s += period_s
-        pacer.drive(now_s)
-
-
-def test_simulated_time_follows_the_wall_clock_without_drift():
-    simulation = flat_simulation()
-    pacer = Pacer(simulation, 1.0, 100.0)
-    pacer.drive(100.0)
-    drive(pacer, 100.0, 130.0, 0.0071)
-    assert simulation.clock_ns == pytest.approx(30e9, abs=1.1e7)
-
-
-def test_clock_speed_multiplies():
-    simulation = flat_simulation()
-    pacer = Pacer(simulation, 4.0, 0.0)
-    pacer.drive(0.0)
-    drive(pacer, 0.0, 2.0)
-    assert simulation.clock_ns == pytest.approx(8e9, abs=2e7)
-
-
-def test_a_pause_stops_the_clock_and_is_not_caught_up():
-    simulation = flat_simulation()
-    pacer = Pacer(simulation, 1.0, 0.0)
-    pacer.drive(0.0)
-    pacer.pause(True)
-    drive(pacer, 0.0, 5.0)
-    assert simulation.clock_ns == 0
-    pacer.pause(False)
-    pacer.drive(5.01)
-    pacer.drive(5.02)
-    assert simulation.clock_ns <= 12_000_000
-
-
-def test_continue_for_time_is_exact_and_carries_the_rest():
-    simulation = flat_simulation()
-    pacer = Pacer(simulation, 1.0, 0.0)
-    pacer.pause(True)
-    now_s = 0.0
-    for _ in range(10):
-        waiting = pacer.continue_for(100_000_000)
-        assert not waiting.done and not pacer.paused
-        drive(pacer, now_s, now_s + 0.2)
-        now_s += 0.2
-        assert waiting.done and pacer.paused
-    assert simulation.clock_ns == 999_000_000  # 1 s to the 3 ms step
-
-
-def test_a_stall_slows_the_simulation_instead_of_making_it_jump():
-    simulation = flat_simulation()
-    pacer = Pacer(simulation, 1.0, 0.0)
-    pacer.drive(0.0)
-    pacer.drive(10.0)
-    assert simulation.clock_ns <= MAX_LAG_S * 1e9
-    assert pacer.lost_s == pytest.approx(10.0 - MAX_LAG_S)
