@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from render_scenes import MATERIALS
+from render_scenes import MATERIALS, box, ground
 
 from navisplit.frames import VelocityCommand
 from navisplit.sim.flight.contact import BODY_RADIUS_M, FlatGround, bounce, survey
@@ -175,3 +175,28 @@ def test_it_lands_on_a_slope_and_takes_off_from_it_without_a_collision(angle):
     sim.advance(12.0)
     assert landing.result and drone.pilot.grounded and drone.collision_count == 0
     assert drone.position == pytest.approx([0.0, 0.0, 0.0], abs=0.01)
+
+
+@pytest.mark.parametrize("thickness", [0.001, 0.2, 1.0])
+@pytest.mark.parametrize("speed", [0.3, 2.0, 6.0])
+def test_a_ceiling_stops_a_climbing_drone_and_is_named(speed, thickness):
+    roof = box("roof", (0.0, 0.0, 5.0 + thickness / 2), (20.0, 20.0, thickness), 0, 7)
+    sim = Simulation(Scene("hall", (ground(), roof), MATERIALS))
+    drone = sim.vehicle()
+    drone.teleport(np.array([0.0, 0.0, 3.5]), 0.0)
+    drone.fly(VelocityCommand(np.array([0.0, 0.0, speed])), 8.0)
+    highest = 0.0
+    for _ in range(80):
+        sim.advance(0.1)
+        highest = max(highest, drone.position[2])
+    assert highest < 5.0 - BODY_RADIUS_M + 0.01
+    assert drone.collision.object_name == "roof" and drone.collision.normal == pytest.approx([0, 0, -1], abs=1e-3)
+
+
+@pytest.mark.parametrize("depth", [0.1, 0.25])
+def test_a_drone_that_starts_a_little_under_the_ground_comes_up_through_it(depth):
+    sim = Simulation(Scene("field", (ground(),), MATERIALS))
+    drone = sim.vehicle()
+    drone.place(np.array([0.0, 0.0, -depth]), np.array([0.0, 0.0, 0.0, 1.0]))
+    sim.advance(1.0)
+    assert drone.position[2] == pytest.approx(0.0, abs=0.01) and drone.pilot.grounded

@@ -23,6 +23,7 @@ LANDING_SPEED_MPS = 1.5  # touching the floor slower than this is a landing, fas
 FLOOR_REACH_M = BODY_RADIUS_M * (1.01 + 1.0 / FLOOR_NORMAL)  # from a radius above the origin: slopes are touched early
 TOUCH_M = 1e-3
 _STANDING_M = 0.02  # a floor further below than this does not carry
+_FAR_M = 1e4
 MAX_SWEEP_M = 0.15  # a step longer than this is swept, so that nothing is jumped over
 
 
@@ -168,13 +169,27 @@ def _obstacle(centre: Vector, distance: float, index: int, closest: Vector) -> t
 
 
 def _floor_below(probe: SceneProbe, position: Vector) -> tuple[float, Vector, int] | None:
-    """Height, normal and object of a floor under the origin, near enough for the sphere to touch it."""
-    origin = np.array([[position[0], position[1], position[2] + BODY_RADIUS_M]], np.float32)
-    distance, index, normal = probe.cast(origin, np.array([[0.0, 0.0, -1.0]], np.float32), FLOOR_REACH_M)
-    up = np.asarray(normal[0], np.float64)
-    if index[0] < 0 or abs(up[2]) < FLOOR_NORMAL:
+    """Height, normal and object of a floor under the origin, near enough for the sphere to touch it.
+
+    A surface further above the origin than a step can sink into a floor is a ceiling, unless nothing is below: then the
+    origin is under the ground.
+    """
+    height, normal, index = _below(probe, position, BODY_RADIUS_M, FLOOR_REACH_M)
+    if index >= 0 and height > position[2] + MAX_SWEEP_M:
+        lower = _below(probe, position, MAX_SWEEP_M, _FAR_M)
+        if lower[2] >= 0:
+            height, normal, index = lower
+    if index < 0 or normal[2] < FLOOR_NORMAL or height < position[2] + BODY_RADIUS_M - FLOOR_REACH_M:
         return None
-    return float(position[2]) + BODY_RADIUS_M - float(distance[0]), up if up[2] > 0 else -up, int(index[0])
+    return height, normal, index
+
+
+def _below(probe: SceneProbe, position: Vector, above: float, reach: float) -> tuple[float, Vector, int]:
+    """First surface down from ``above`` the origin: height, normal (3,) that rises, object (-1 for none)."""
+    origin = np.array([[position[0], position[1], position[2] + above]], np.float32)
+    distance, index, normal = probe.cast(origin, np.array([[0.0, 0.0, -1.0]], np.float32), reach)
+    up = np.asarray(normal[0], np.float64)
+    return float(position[2]) + above - float(distance[0]), up if up[2] > 0 else -up, int(index[0])
 
 
 def bounce(velocity: Vector, angular_rate: Vector, contact: Contact) -> tuple[Vector, Vector]:
