@@ -81,6 +81,7 @@ setup(
         "constriction>=0.4",
         "google-crc32c>=1.5",
         "trimesh>=4.0",
+        "google-re2>=1.1",  # clients' patterns for names: linear time, where Python's re can take for ever
         "pycollada>=0.7",  # trimesh reads COLLADA (.dae), Gazebo's usual mesh format, through it
         "pillow>=10.0",
         "scipy>=1.11",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from navisplit.frames import FLU_FROM_OPTICAL, Quaternion, Vector, quaternion_multiply, rotation_matrix, swap_frd_flu
 from navisplit.sim.flight.contact import SceneProbe
+from navisplit.sim.matching import Pattern
 from navisplit.sim.render.renderer import CameraView
 
 DEFAULT_RADIUS_CM = 20_000.0
@@ -30,11 +30,7 @@ class DetectionFilter:
 
     def matches(self, name: str) -> bool:
         """Whether an object of this name is reported."""
-        return any(_wildcard(pattern).fullmatch(name) for pattern in self.names)
-
-
-def _wildcard(pattern: str) -> re.Pattern[str]:
-    return re.compile("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern), re.IGNORECASE | re.DOTALL)
+        return any(Pattern.wildcard(pattern).fits(name) for pattern in self.names)
 
 
 @dataclass(frozen=True)

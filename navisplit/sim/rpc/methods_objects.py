@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from navisplit.errors import UsageError
 from navisplit.frames import Quaternion, Vector
 from navisplit.sim.assets import asset, asset_names
 from navisplit.sim.flight.vehicle import Vehicle
+from navisplit.sim.matching import Pattern
 from navisplit.sim.rpc import structs
 from navisplit.sim.rpc.service import MAX_NAME, MAX_TEXTURES, Later, Service, printable
 from navisplit.sim.rpc.structs import Struct
@@ -27,19 +29,21 @@ PoseNed = tuple[Vector, Quaternion]
 
 
 # Looking ----------------------------------------------------------------------------------------------------------
-@rpc("name_regex:str", name="simListSceneObjects")
+@rpc("name_regex:str", name="simListSceneObjects", differs="patterns without look-ahead and back references")
 def list_objects(service: Service, pattern: str) -> list[str]:
     """Names that the pattern matches from end to end."""
-    expression = _compiled(pattern)
-    names = service.simulation.things.names() + [vehicle.name for vehicle in service.simulation.vehicles]
-    return [name for name in names if expression.fullmatch(name)]
+    return _pattern(pattern).among(_names(service))
 
 
-def _compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
+def _names(service: Service) -> list[str]:
+    return service.simulation.things.names() + [vehicle.name for vehicle in service.simulation.vehicles]
+
+
+def _pattern(text: str, *, ignore_case: bool = False) -> Pattern:
     try:
-        return re.compile(pattern, flags)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise HandlerError(f"regex_error: {error}") from None
+        return Pattern(text, ignore_case=ignore_case)
+    except UsageError as error:
+        raise HandlerError(str(error)) from None
 
 
 def _vehicle(service: Service, name: str) -> Vehicle | None:
@@ -130,7 +134,7 @@ def spawn_object(
         raise HandlerError(f"There were no objects with name {component} found in the Registry")
     if len(name) > MAX_NAME or len(simulation.things.things) >= MAX_SPAWNED:
         raise HandlerError(f"expected a name of at most {MAX_NAME} letters and at most {MAX_SPAWNED} moving objects")
-    name = _unused(name, list_objects(service, ".*"))
+    name = _unused(name, _names(service))
     thing = Thing(name, shape, scale=tuple(scale.tolist()), segmentation_id=shape.segmentation_id)
     position, orientation = service.map_pose(pose, thing)
     thing = thing_at(thing, position, orientation)
@@ -157,21 +161,22 @@ def destroy_object(service: Service, name: str) -> bool:
 
 # Looks ------------------------------------------------------------------------------------------------------------
 @rpc("mesh_name:str object_id:int is_name_regex:bool", name="simSetSegmentationObjectID",
-     differs="one mesh an object; ids above 255 are 255 and negative ones 0")  # fmt: skip
+     differs="one mesh an object; ids above 255 are 255 and negative ones 0; "
+     "patterns as in simListSceneObjects")  # fmt: skip
 def set_segmentation_id(service: Service, name: str, number: int, is_regex: bool) -> bool:
     """Label the object, or all whose whole name matches the pattern (in upper or lower case)."""
     number = min(max(number, 0), 255)
     if not is_regex:
         return service.label(name, number)
-    expression = _compiled(name, re.IGNORECASE)
-    return any([service.label(each, number) for each in list_objects(service, ".*") if expression.fullmatch(each)])
+    named = _pattern(name, ignore_case=True).among(_names(service))
+    return any([service.label(each, number) for each in named])
 
 
 @rpc("mesh_name:str", name="simGetSegmentationObjectID", differs="finds a name in upper or lower case; AirSim only "
      "finds one that is given in lower case")  # fmt: skip
 def segmentation_id(service: Service, name: str) -> int:
     """The id, -1 for what does not exist."""
-    names = list_objects(service, ".*")
+    names = _names(service)
     same = name if name in names else next((each for each in names if each.lower() == name.lower()), "")
     return service.label_of(same)
 
