@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from navisplit.sim.flight import airframe
+from navisplit.frames import rotation_matrix
 from navisplit.sim.flight.contact import SceneProbe
 from navisplit.sim.kernel import Floats, Ints
+from navisplit.sim.render import airframe
 from navisplit.sim.render.bvh import STACK_SIZE, Bvh, build_nodes
 from navisplit.sim.render.instances import Instances, cast_at_things, nearest_of_things
 from navisplit.sim.render.query import SceneQuery, rows_of
@@ -167,7 +168,8 @@ class Layers:
         if count == 0:
             return _nothing(self._library)
         frames = np.zeros((count, 3, 4))
-        frames[:, :, :3] = _rotations(np.array([thing.orientation for thing in things]).reshape(-1, 4))
+        turns = np.array([thing.orientation for thing in things])
+        frames[:, :, :3] = rotation_matrix(turns / np.linalg.norm(turns, axis=1, keepdims=True))
         frames[:, :, 3] = np.array([thing.position for thing in things]).reshape(-1, 3)
         pieces = [self._library.pieces[place] for place in places]
         centre = np.array([piece.centre for piece in pieces]).reshape(-1, 3)
@@ -267,14 +269,3 @@ def _nothing(library: Library) -> Instances:
     )
     none = np.empty(0, np.int32)
     return Instances(nodes, library.shapes, np.empty((0, 3, 4), np.float32), none, none, none)
-
-
-def _rotations(quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Matrices (N, 3, 3) of unit quaternions (N, 4) x, y, z, w."""
-    x, y, z, w = (quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True)).T
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.moveaxis(np.array(rows), 2, 0)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from navisplit.errors import UsageError
 from navisplit.frames import Intrinsics, Quaternion, Vector, rotation_matrix
-from navisplit.sim.flight import airframe
 from navisplit.sim.kernel import Floats
+from navisplit.sim.render import airframe
 from navisplit.sim.render.atlas import joined, pack_atlas
 from navisplit.sim.render.baked import WORTH_TRIANGLES
 from navisplit.sim.render.depth import trace_depth

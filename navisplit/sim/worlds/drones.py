@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.errors import UsageError
-from navisplit.sim.flight.airframe import MATERIALS, quadrotor_parts
+from navisplit.sim.render.airframe import MATERIALS, quadrotor_parts
 from navisplit.sim.trajectory import Trajectory
 from navisplit.sim.worlds.build import visual_mesh
 from navisplit.sim.worlds.description import MovingModel, Visual, World, class_instance_id
