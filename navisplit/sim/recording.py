@@ -80,12 +80,14 @@ class Recording:
     settings: RecordingSettings
     due_ns: int  # of the simulation's clock
     busy: bool = False  # the last record is still being rendered or written
+    left_out: int = 0  # records that were due while it was
     _last: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     def take(self, rows: list[Row]) -> list[Row]:
         """Those of the vehicles' rows that are recorded now; the next record is an interval later."""
         self.due_ns = max(row.stamp_ns for row in rows) + max(1, round(self.settings.interval_s * 1e9))
         if self.busy:
+            self.left_out += 1
             return []  # as AirSim, whose thread is then still at work on the last one
         poses = {row.vehicle: (*row.position.tolist(), *row.orientation.tolist()) for row in rows}
         chosen = [row for row in rows if not self.settings.on_move or poses[row.vehicle] != self._last.get(row.vehicle)]

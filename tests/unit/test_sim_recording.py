@@ -104,6 +104,20 @@ def test_a_vehicle_at_rest_is_left_out_when_only_moves_are_recorded(tmp_path):
     assert [row[0] for row in rows[:2]] == ["A", "B"] and {row[0] for row in rows[2:]} == {"B"}
 
 
+def test_records_that_come_while_the_last_is_still_written_are_counted_and_told(tmp_path):
+    service = recording_service(tmp_path, Cameras=[])
+    waiting = []
+    service.background = lambda work, done: waiting.append((work, done))
+    call("startRecording", [], service)
+    run(service, 0.35)  # due at 3, 105, 207 and 309 ms
+    ((work, done),) = waiting
+    work()
+    done(None)
+    call("stopRecording", [], service)
+    assert len(table_of(tmp_path / "2026-11-24-09-30-05")) == 1
+    assert "3 records are left out" in service.told[-1]
+
+
 def test_two_recordings_within_a_second_are_two_folders(tmp_path):
     service = recording_service(tmp_path, Cameras=[])
     for _ in range(2):

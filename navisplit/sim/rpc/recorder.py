@@ -37,7 +37,9 @@ class Recorder:
     def stop(self) -> None:
         """End it; a record that is still being written is finished."""
         if self.recording is not None:
-            self._service.notify(f"recorded to {self.recording.folder}")
+            lost = self.recording.left_out
+            slow = f"; {lost} records are left out, as the one before was still being written" if lost else ""
+            self._service.notify(f"recorded to {self.recording.folder}{slow}")
         self.recording = None
 
     @property
