@@ -90,6 +90,7 @@ setup(
         "pyyaml>=6.0",
         "plotly>=5.20",
         "rosbags>=0.10",
+        "zstandard>=0.22",  # a baseline of `navisplit bench codec`
     ],
     extras_require={
         "ros": [

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from navisplit.cli.bench_codec import codec
+
 if TYPE_CHECKING:
     from navisplit.sim.bench import Row
 
@@ -26,6 +28,7 @@ def register(app: typer.Typer) -> None:
     group.command("head")(head)
     group.command("loop")(loop)
     group.command("flight")(flight)
+    group.command("codec")(codec)
     app.add_typer(group, name="bench")
 
 
