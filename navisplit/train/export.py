@@ -69,6 +69,8 @@ def export(run: Path, data: Path, out: Path, settings: DepthTraining, log: Log) 
     symbols = collect_symbols(trained.student, settings.architecture.branches, validation)
     tables = {
         b.name: tables_from_counts(count_symbols(symbols[b.name], b.limit), b.limit)
+        if b.rated
+        else Tables.uniform(b.channels, 2 * b.limit + 1, -b.limit)
         for b in settings.architecture.branches
     }
     expected = {b.name: mean_bytes(symbols[b.name], b, tables[b.name]) for b in settings.architecture.branches}

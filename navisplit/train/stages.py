@@ -36,12 +36,21 @@ class Student(nn.Module):
         super().__init__()
         self.head = HeadNetwork(architecture)
         self.tail = TailNetwork(architecture)
-        self.priors = nn.ModuleDict({b.name: LogisticMixturePrior(b.channels) for b in architecture.branches})
+        self.priors = nn.ModuleDict(
+            {b.name: LogisticMixturePrior(b.channels) for b in architecture.branches if b.rated}
+        )
 
     @torch.no_grad()
     def quantised(self, image: Tensor, branch: BranchConfig) -> Tensor:
         """Symbols (B, C, H, W) int16 of normalised pictures (B, 3, H, W)."""
         return round_symbols(self.head(image, branch.name).float(), branch.limit)
+
+    @torch.no_grad()
+    def sizes(self, symbols: Tensor, branch: BranchConfig) -> list[float]:
+        """Bytes of symbols (B, C, H, W): by the prior, or a byte each where the codec is fixed."""
+        if not branch.rated:
+            return [float(symbols[0].numel())] * len(symbols)
+        return (self.priors[branch.name].bits(symbols.float()) / 8.0).tolist()
 
     @torch.no_grad()
     def depth(self, symbols: Tensor, branch: BranchConfig) -> Tensor:
@@ -125,7 +134,8 @@ class StudentStage:
         for branch in chosen:
             adapted, kilobytes = self._through_branch(features, branch, generator)
             inputs.append(adapted)
-            rate_loss = rate_loss + self._steered(branch, kilobytes, progress) * kilobytes
+            if branch.rated:
+                rate_loss = rate_loss + self._steered(branch, kilobytes, progress) * kilobytes
         with torch.autocast("cpu", torch.bfloat16):
             log_depth, log_scale = self.network.tail.body(torch.cat(inputs))
         weights = pixel_weights(depth, settings.near_m, settings.near_weight, settings.thin_weight)
@@ -144,7 +154,7 @@ class StudentStage:
         with torch.autocast("cpu", torch.bfloat16):
             values = network.head.branches[name](features)
         noisy = add_noise(clip_symbols(values.float(), branch.limit), generator)
-        kilobytes = network.priors[name].bits(noisy).mean() / 8000.0
+        kilobytes = network.priors[name].bits(noisy).mean() / 8000.0 if branch.rated else torch.zeros(())
         received = erase_channels(len(noisy), branch.channels, self.settings.erasure_share, generator)
         with torch.autocast("cpu", torch.bfloat16):
             return network.tail.adapters[name](noisy, received), kilobytes
@@ -171,9 +181,9 @@ class StudentStage:
                 with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                     symbols = network.quantised(image, branch)
                     depth = network.depth(symbols, branch)
-                    sizes = network.priors[branch.name].bits(symbols.float()) / 8.0
+                    sizes = network.sizes(symbols, branch)
                 metrics[branch.name].add(depth.numpy(), batch.depth, batch.segmentation)
-                metrics[branch.name].add_bytes(sizes.tolist())
+                metrics[branch.name].add_bytes(sizes)
         return "; ".join(f"{name} {format_summary(m.summary())}" for name, m in metrics.items())
 
     def settle(self, network: nn.Module, rng: np.random.Generator) -> None:

@@ -23,6 +23,7 @@ from navisplit.nets.branch import HeadNetwork
 from navisplit.nets.branch_set import save_branch_set
 from navisplit.nets.tail import TailNetwork
 from navisplit.nets.teacher import Teacher
+from navisplit.train.dataset import DepthData
 from navisplit.train.metrics import DepthMetrics
 from navisplit.vehicle.onboard import Onboard
 from navisplit.wire import MAX_PAYLOAD
@@ -54,7 +55,7 @@ def context(folders):
 
 @pytest.fixture(scope="module")
 def picture(folders):
-    return np.load(folders[2] / "test" / "forest-800" / "rgb.npy")[1]
+    return DepthData(folders[2], "test").take(np.array([1])).rgb[0]
 
 
 def test_the_line_up_holds_every_baseline_that_was_asked_for(context):
