@@ -105,6 +105,7 @@ setup(
         ],
         "train": ["gymnasium>=1.0", "matplotlib>=3.8"],
         "view": ["viser>=1.1"],
+        "onnx": ["onnx>=1.16", "onnxruntime>=1.18"],  # navisplit branches --export-onnx, bench head --runtimes
         "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6"],
     },
     entry_points={"console_scripts": console_scripts()},
