@@ -56,7 +56,7 @@ class FakeTail:
     def decode(self, branch_id: int, codec_id: int, shape: Any, slices: Any) -> tuple[Any, Any]:
         return slices, None
 
-    def infer(self, branch_id: int, symbols: Any, mask: Any) -> Depth:
+    def infer(self, branch_id: int, symbols: Any, mask: Any, memory: Any = None) -> Depth:
         time.sleep(self.delay_s)
         self.inferred += 1
         return Depth(np.full((72, 128), 10.0, np.float32))
