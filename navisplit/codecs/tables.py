@@ -74,6 +74,16 @@ class Tables:
         """Cost of every symbol in bits, (C * K, A)."""
         return (PRECISION - np.log2(self.frequencies.astype(np.float64))).astype(np.float32)
 
+    def first(self, channels: int) -> Tables:
+        """Those of the first ``channels``, the same object every time."""
+        return self._first.setdefault(
+            channels, Tables(self.frequencies[: channels * self.contexts], self.offsets[:channels], self.contexts)
+        )
+
+    @cached_property
+    def _first(self) -> dict[int, Tables]:
+        return {self.channels: self}
+
     def index(self, symbols: NDArray[np.int16]) -> NDArray[np.int32]:
         """Symbols (C, H, W) to indices into the tables; outside the alphabet they are < 0 or >= A."""
         return symbols.astype(np.int32) - self.offsets[:, None, None]

@@ -50,7 +50,7 @@ class Oracle:
         self._next += 1
         return self._next - 1
 
-    def encode(self, activations: int, branch: str) -> OracleFrame:
+    def encode(self, activations: int, branch: str, max_bytes: int | None = None) -> OracleFrame:
         """The frame's number in a packet's payload."""
         return OracleFrame([activations.to_bytes(8, "little")])
 

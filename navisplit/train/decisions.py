@@ -78,7 +78,7 @@ class _Recall:
         self.activations = self.head.trunk(rgb)
         return self.activations
 
-    def encode(self, activations: Any, branch: str) -> Any:
+    def encode(self, activations: Any, branch: str, max_bytes: int | None = None) -> Any:
         return self.head.encode(activations, branch)
 
 
