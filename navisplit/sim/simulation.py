@@ -1,4 +1,8 @@
-"""A scene, its vehicles and a clock of exact 3 ms steps. Pure: whoever drives it decides when time passes."""
+"""A scene, its vehicles and an exact clock. Pure: whoever drives it decides when time passes.
+
+The world moves in steps of 3 ms counted from the start. The clock may stand anywhere between two of them: all is then
+as the newest step left it, so that a flight does not depend on the portions in which time passes.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +57,7 @@ class Simulation:
         self.settings = settings or Settings()
         self.seed = seed
         self._start_ns = start_ns
-        self._owed_ns = 0
+        self._done = 0  # steps
         self.clock_ns = start_ns
         self.things = Things(scene)
         self.atmosphere = Atmosphere(scene.light, self.settings.origin, scene.weather)
@@ -87,7 +91,7 @@ class Simulation:
             armed=setup.armed,
             flies=self.settings.flies,
             altitude_m=self.settings.origin.altitude,
-            time_ns=self.clock_ns,
+            time_ns=self._start_ns + self._done * quadrotor.STEP_NS,
             object_names=self._names,
             motion=self._motion,
             cameras=setup.mounted_cameras(),
@@ -95,6 +99,7 @@ class Simulation:
             site=Site(lambda place: geo_of(place + setup.position, self.settings.origin), self.seed),
         )
         vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.wind
+        vehicle.pilot.lead_ns = self.clock_ns - vehicle.pilot.time_ns
         return vehicle
 
     def add_vehicle(self, name: str, setup: VehicleSettings) -> Vehicle:
@@ -153,19 +158,22 @@ class Simulation:
         self.steps(1)
 
     def steps(self, count: int) -> None:
-        """``count`` steps of 3 ms. Actors move at multiples of ``MOTION_S``, however the steps are asked for."""
+        """Let ``count`` times 3 ms pass."""
+        self.advance_ns(count * quadrotor.STEP_NS)
+
+    def _step(self, count: int) -> None:
+        """``count`` steps. Actors move at multiples of ``MOTION_S``, however the steps are asked for."""
         while count > 0:
-            passed = (self.clock_ns - self._start_ns) // quadrotor.STEP_NS
-            chunk = min(count, _MOTION_STEPS - passed % _MOTION_STEPS) if self.things.acting else count
+            chunk = min(count, _MOTION_STEPS - self._done % _MOTION_STEPS) if self.things.acting else count
             self._see_changes()
             chunk = self._encounters.free(self.vehicles, chunk)
             for vehicle in self._vehicles.values():
                 vehicle.advance(chunk)
             self._encounters.settle(self.vehicles)
-            self.clock_ns += chunk * quadrotor.STEP_NS
+            self._done += chunk
             count -= chunk
-            if (passed + chunk) % _MOTION_STEPS == 0:
-                self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
+            if self._done % _MOTION_STEPS == 0:
+                self.things.advance(self._done * quadrotor.STEP_NS * 1e-9)
 
     def _see_changes(self) -> None:
         """Tell the vehicles when something around them is not where they last looked."""
@@ -219,20 +227,19 @@ class Simulation:
         return Thing(vehicle.name, self._layers.airframe, *pose, segmentation_id=label, vehicle=True)
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass: whole steps now, the rest carried to the next call."""
+        """Let ``seconds`` pass, to the nanosecond."""
         self.advance_ns(round(seconds * 1e9))
 
     def advance_ns(self, nanoseconds: int) -> None:
-        """As ``advance``, without rounding."""
-        self._owed_ns += nanoseconds
-        count = self._owed_ns // quadrotor.STEP_NS
-        if count > 0:
-            self._owed_ns -= count * quadrotor.STEP_NS
-            self.steps(count)
+        """Let time pass: the clock goes on by exactly this much, and the steps that it has then reached are taken."""
+        end_ns = self.clock_ns + nanoseconds
+        self._step((end_ns - self._start_ns) // quadrotor.STEP_NS - self._done)
+        self.clock_ns = end_ns
+        for vehicle in self._vehicles.values():
+            vehicle.pilot.lead_ns = end_ns - vehicle.pilot.time_ns
 
     def reset(self) -> None:
         """Every vehicle back to its start. The clock goes on, as AirSim's does."""
-        self._owed_ns = 0
         for vehicle in self._vehicles.values():
             vehicle.reset()
 

@@ -116,7 +116,7 @@ def move_on_path(
     path = _Path([pilot.position.copy(), *points])
     here = _Place(0, 0.0, path.points[0])
     target = path.ahead(here, reach)
-    end = pilot.time_ns + int(timeout_s * NANOSECONDS)
+    end = pilot.clock_ns + int(timeout_s * NANOSECONDS)
     complete, gained, error, astray = False, 0.0, 0.0, 0
     while pilot.time_ns < end and not complete and (target.leg < path.end or gained > 0):
         _chase(pilot, target.point, velocity, forward_only, yaw_mode)

@@ -98,7 +98,7 @@ class Vehicle:
         """Pose and motion now, ENU / FLU, stamped with the simulation's clock."""
         pilot = self.pilot
         return Odometry(
-            stamp_ns=pilot.time_ns,
+            stamp_ns=pilot.clock_ns,
             position=self.position,
             orientation=swap_quaternion(pilot.orientation),
             velocity=swap_ned_enu(pilot.velocity),
