@@ -14,7 +14,7 @@ from navisplit.errors import SimulatorError, UsageError, nearest_name
 from navisplit.frames import Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim.atmosphere import Atmosphere, Conditions
 from navisplit.sim.flight import quadrotor
-from navisplit.sim.flight.contact import SceneProbe
+from navisplit.sim.flight.contact import SceneProbe, risen
 from navisplit.sim.flight.encounters import Encounters
 from navisplit.sim.flight.vehicle import Vehicle
 from navisplit.sim.geodesy import geo_of
@@ -83,10 +83,13 @@ class Simulation:
 
     def _build(self, name: str) -> Vehicle:
         setup, start = self._setups[name], self.scene.player_start
+        wanted = np.asarray(start.position) + swap_ned_enu(setup.position)
+        origin = risen(self.probe, wanted) if self.settings.flies else wanted
+        from_start = swap_ned_enu(origin - start.position)
         vehicle = Vehicle(
             name,
             self.probe,
-            origin=np.asarray(start.position) + swap_ned_enu(setup.position),
+            origin=origin,
             yaw=start.yaw if setup.yaw_deg is None else np.pi / 2 - np.radians(setup.yaw_deg),
             armed=setup.armed,
             flies=self.settings.flies,
@@ -96,7 +99,7 @@ class Simulation:
             motion=self._motion,
             cameras=setup.mounted_cameras(),
             sensors=setup.sensors,
-            site=Site(lambda place: geo_of(place + setup.position, self.settings.origin), self.seed),
+            site=Site(lambda place: geo_of(place + from_start, self.settings.origin), self.seed),
         )
         vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.wind
         vehicle.pilot.lead_ns = self.clock_ns - vehicle.pilot.time_ns

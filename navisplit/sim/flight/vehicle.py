@@ -31,6 +31,7 @@ from navisplit.sim.flight.contact import (
     Contact,
     SceneProbe,
     bounce,
+    risen,
     stands,
     survey,
     sweep,
@@ -84,9 +85,11 @@ class Vehicle:
         self._next_tick_ns = 0
         self._free_m = 0.0
         self._surveyed = False
+        self._put = False  # somewhere since the last step, maybe into something
         self.collision = CollisionState()
         self.touchdown = CollisionState()
         self.collision_count = 0
+        self._stand()
 
     # State --------------------------------------------------------------------------------------------------------
     @property
@@ -186,7 +189,7 @@ class Vehicle:
     def place_ned(self, position: Vector, orientation: Quaternion) -> None:
         """As ``place``, in the autopilot's frame (NED from the start, FRD)."""
         self.pilot.place(position, orientation)
-        self._surveyed = False
+        self._surveyed, self._put = False, True
 
     def reset(self) -> None:
         """Back to the start: on the ground, no API control, no collision, cameras as mounted."""
@@ -196,7 +199,8 @@ class Vehicle:
         self.cameras = dict(self._default_cameras)
         self.collision = self.touchdown = CollisionState()
         self.collision_count = 0
-        self._surveyed = False
+        self._surveyed = self._put = False
+        self._stand()
 
     # Motion -------------------------------------------------------------------------------------------------------
     def advance(self, steps: int) -> None:
@@ -205,6 +209,9 @@ class Vehicle:
         if not self.flies:
             pilot.time_ns += steps * STEP_NS
             return
+        if self._put:
+            self._put = False
+            pilot.position[2] -= float((risen(self._probe, self.position) - self.position)[2])
         while steps > 0:
             if not self._surveyed:
                 self._survey()
@@ -222,6 +229,9 @@ class Vehicle:
     def look_again(self) -> None:
         """Something around has moved: survey before the next step, and fall when what it stood on is gone."""
         self._surveyed = False
+        self._stand()
+
+    def _stand(self) -> None:
         if self.pilot.grounded and not stands(self._probe, self.position):
             self.pilot.body[quadrotor.GROUNDED_AT] = 0.0
 
@@ -259,7 +269,7 @@ class Vehicle:
         if (carried.any() or velocity.any()) and not contact.floor:
             pilot.body[quadrotor.GROUNDED_AT] = 0.0  # run into where it stands
         if contact.penetration > 0 and not pilot.grounded:
-            pilot.position[:] += swap_ned_enu(_way_out(contact))
+            pilot.position[:] += swap_ned_enu(contact.way_out)
         if velocity @ contact.normal >= 0:
             return
         speed = float(np.linalg.norm(velocity))
@@ -286,10 +296,3 @@ class Vehicle:
         body[quadrotor.ORIENTATION_AT : quadrotor.VELOCITY_AT] = quaternion_from_euler(0.0, 0.0, yaw)
         body[quadrotor.VELOCITY_AT : quadrotor.GROUNDED_AT] = 0.0
         body[quadrotor.GROUNDED_AT] = 1.0
-
-
-def _way_out(contact: Contact) -> Vector:
-    """Displacement (3,) ENU m that ends the penetration: up for a floor, along the normal for anything else."""
-    if contact.floor:
-        return np.array([0.0, 0.0, contact.penetration])
-    return contact.normal * contact.penetration
