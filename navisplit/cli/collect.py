@@ -15,13 +15,14 @@ def register(app: typer.Typer) -> None:
 
 def collect(
     out: Annotated[Path, typer.Option("--out", help="Folder of the data set; finished worlds in it are kept.")],
-    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames to train on; some 10 % more test it.")] = 14000,
-    worlds: Annotated[int, typer.Option("--worlds", min=1, help="Training worlds, shared out among families.")] = 28,
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames to train on; some more for tests.")] = 60000,
+    worlds: Annotated[int, typer.Option("--worlds", min=1, help="Training worlds, shared out among families.")] = 80,
     families: Annotated[str, typer.Option("--families", help="Families of worlds, with commas.")] = (
-        "forest,neighbourhood"
+        "forest,neighbourhood,urban,warehouse"
     ),
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same data.")] = 0,
     weather: Annotated[bool, typer.Option(help="Outdoors, draw a weather by seed beside each light.")] = True,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Worlds rendered at once.")] = 1,
 ) -> None:
     """Render camera frames with depth and segmentation from generated worlds. Can be interrupted and continued."""
     from navisplit.config import CameraConfig
@@ -30,5 +31,5 @@ def collect(
 
     chosen = [name.strip() for name in families.split(",") if name.strip()]
     plans = plan(frames, worlds, chosen, seed, weather=weather)
-    total = render(out, plans, CameraConfig(), typer.echo)
+    total = render(out, plans, CameraConfig(), typer.echo, workers)
     typer.echo(f"{out}: {total} frames of {len(plans)} worlds. Train with: navisplit train depth --data {out} --out …")

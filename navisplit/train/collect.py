@@ -1,17 +1,20 @@
 """``navisplit collect``: renders the frames that ``navisplit train depth`` learns from.
 
 Worlds come from the generators: training seeds from 1000 up, validation 900 and 901, test 800 to 802 of every family.
-Worlds that ship have smaller seeds, so none of them is ever trained on. The same seed gives the same data; worlds that
-are finished already are kept, so that an interrupted run continues.
+Worlds that ship have smaller seeds, so none of them is ever trained on; the families kept for testing are tested on
+and nothing else. The same seed gives the same data, with any number of workers; worlds that are finished already are
+kept, so that an interrupted run continues.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,24 +22,27 @@ import numpy as np
 
 from navisplit.config import CameraConfig
 from navisplit.errors import UsageError
-from navisplit.sim.atmosphere import Conditions
-from navisplit.sim.camera.pictures import Film
-from navisplit.sim.render.query import SceneQuery
-from navisplit.sim.render.renderer import CameraView, RayCaster
-from navisplit.sim.scene import SKY_DEPTH_M
 from navisplit.sim.weather import CALM, Weather
 from navisplit.sim.worlds import build_scene, generate
-from navisplit.sim.worlds.registry import check_trainable, family_light, family_weather, training_families
+from navisplit.sim.worlds.registry import (
+    check_trainable,
+    family_light,
+    family_variation,
+    family_weather,
+    test_families,
+    training_families,
+)
+from navisplit.train.clips import CLIP
 from navisplit.train.dataset import DATASET_FILE, WORLD_FILE
-from navisplit.train.poses import PoseSampler
+from navisplit.train.filming import Day, film_world
 
 FIRST_SEED = {"train": 1000, "validation": 900, "test": 800}
 WORLDS_PER_FAMILY = {"validation": 2, "test": 3}
 SEED_STEP = 1000
 """Training seeds of data set S start at 1000 + 1000 S; validation and test worlds and poses are the same for all S."""
-NEAR_SHARE = 0.5
 LIGHTS = 3
-"""Times of day, each with a weather, of a world: the frames are shared out among them."""
+"""Times of day, each with a weather, of a world: the clips are shared out among them."""
+_FORMAT = 2
 
 Log = Callable[[str], None]
 
@@ -59,7 +65,9 @@ class WorldPlan:
 
 
 def plan(frames: int, worlds: int, chosen: Sequence[str], seed: int, *, weather: bool = True) -> list[WorldPlan]:
-    """What ``collect`` renders: ``frames`` to train on, an eighteenth of it to validate, a sixteenth to test, or more.
+    """What ``collect`` renders: ``frames`` to train on, and 8 to 150 of each world to validate and to test.
+
+    Only worlds to train on vary in density, undergrowth and relief: the others are as the generator makes them.
 
     Raises UsageError for unknown families and numbers that do not fit.
     """
@@ -78,23 +86,38 @@ def plan(frames: int, worlds: int, chosen: Sequence[str], seed: int, *, weather:
     ]
     for split, number in WORLDS_PER_FAMILY.items():
         share = min(150, max(8, frames // (16 * number)))
-        plans += [WorldPlan(split, f, FIRST_SEED[split] + i, share, 0, weather) for f in chosen for i in range(number)]
+        unseen = sorted(test_families) if split == "test" else []
+        for family in [*chosen, *unseen]:
+            plans += [WorldPlan(split, family, FIRST_SEED[split] + i, share, 0, weather) for i in range(number)]
     return plans
 
 
-def collect(out: Path, plans: Sequence[WorldPlan], camera: CameraConfig, log: Log) -> int:
+def collect(out: Path, plans: Sequence[WorldPlan], camera: CameraConfig, log: Log, workers: int = 1) -> int:
     """Render all worlds that are not finished yet; returns the number of frames in the data set."""
     out.mkdir(parents=True, exist_ok=True)
     _write_info(out, camera)
-    for number, world in enumerate(plans, start=1):
-        folder = out / world.folder
-        if _finished(folder, world):
-            log(f"[{number}/{len(plans)}] {world.folder}: kept")
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
-        _render_world(folder, world, camera)
-        log(f"[{number}/{len(plans)}] {world.folder}: {world.frames} frames")
+    missing = [world for world in plans if not _finished(out / world.folder, world)]
+    log(f"{out}: {len(plans) - len(missing)} of {len(plans)} worlds are there already")
+    for number, world in enumerate(_rendered(out, missing, camera, workers), start=1):
+        log(f"[{number}/{len(missing)}] {world.folder}: {world.frames} frames")
     return sum(p.frames for p in plans)
+
+
+def _rendered(out: Path, plans: Sequence[WorldPlan], camera: CameraConfig, workers: int) -> Iterator[WorldPlan]:
+    """The worlds, each when it is finished; each by one of ``workers`` processes."""
+    if workers == 1:
+        for world in plans:
+            render_world(out / world.folder, world, camera)
+            yield world
+        return
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    try:
+        waiting = {pool.submit(render_world, out / world.folder, world, camera): world for world in plans}
+        for done in as_completed(waiting):
+            done.result()
+            yield waiting[done]
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _finished(folder: Path, world: WorldPlan) -> bool:
@@ -105,62 +128,56 @@ def _finished(folder: Path, world: WorldPlan) -> bool:
 def _description(world: WorldPlan) -> dict[str, object]:
     said: dict[str, object] = {"family": world.family, "seed": world.seed, "frames": world.frames}
     said["pose_seed"] = world.pose_seed
+    if world.split == "train":
+        said["options"] = _options(world)
     if world.weather:
         said["weather"] = [str(weather) for weather in _weathers(world)]
     return said
+
+
+def _options(world: WorldPlan) -> dict[str, float]:
+    return family_variation(world.family, _rng(world, 2)) if world.split == "train" else {}
 
 
 def _weathers(world: WorldPlan) -> list[Weather]:
     """One for each light, from numbers of their own: poses and lights are the same with and without weather."""
     if not world.weather:
         return [CALM] * LIGHTS
-    rng = np.random.default_rng([world.pose_seed, world.seed, zlib.crc32(world.family.encode()), 1])
+    rng = _rng(world, 1)
     return [family_weather(world.family, rng) for _ in range(LIGHTS)]
 
 
-def _render_world(folder: Path, world: WorldPlan, camera: CameraConfig) -> None:
+def _rng(world: WorldPlan, stream: int) -> np.random.Generator:
+    """Numbers of their own for each thing that is drawn."""
+    return np.random.default_rng([world.pose_seed, world.seed, zlib.crc32(world.family.encode()), stream])
+
+
+def render_world(folder: Path, world: WorldPlan, camera: CameraConfig) -> None:
     """Render one world; its description is written last, as the mark that all else is complete."""
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    scene = build_scene(generate(world.family, world.seed))
-    query = SceneQuery(scene)
-    rng = np.random.default_rng([world.pose_seed, world.seed, zlib.crc32(world.family.encode())])
-    positions, orientations = PoseSampler(scene, query).sample(world.frames, round(NEAR_SHARE * world.frames), rng)
-    order = rng.permutation(world.frames)  # near and free poses under every light
-    height, width = camera.height, camera.width
-    rgb = np.empty((world.frames, height, width, 3), np.uint8)
-    depth = np.empty((world.frames, height // 2, width // 2), np.float16)
-    segmentation = np.empty((world.frames, height // 2, width // 2), np.uint8)
-    renderer = RayCaster(scene, query=query)
-    light = scene.light
-    for frames, weather in zip(np.array_split(order, LIGHTS), _weathers(world), strict=True):
-        for i in frames:
-            now = Conditions(weather.light(light), weather, float(i), world.seed)
-            film = Film(renderer, CameraView(positions[i], orientations[i], camera.intrinsics), now)
-            frame = film.frame
-            rgb[i] = film.scene
-            depth[i] = np.minimum(frame.depth[::2, ::2], SKY_DEPTH_M)
-            segmentation[i] = frame.segmentation[::2, ::2]
-        light = family_light(world.family, rng)
-    np.save(folder / "rgb.npy", rgb)
-    np.save(folder / "depth.npy", depth)
-    np.save(folder / "segmentation.npy", segmentation)
-    np.save(folder / "pose.npy", np.column_stack([positions, np.stack(orientations)]))
+    scene = build_scene(generate(world.family, world.seed, **_options(world)))
+    rng = _rng(world, 3)
+    lights = [scene.light, *(family_light(world.family, rng) for _ in range(LIGHTS - 1))]
+    days = [Day(light, weather) for light, weather in zip(lights, _weathers(world), strict=True)]
+    film_world(folder, scene, days, world.frames, camera, _rng(world, 0), world.seed)
     _replace(folder / WORLD_FILE, json.dumps(_description(world)))
 
 
 def _write_info(out: Path, camera: CameraConfig) -> None:
-    """The data set's description. Raises UsageError when the folder holds data of another camera."""
+    """The data set's description. Raises UsageError when the folder holds other data."""
     intrinsics = camera.intrinsics
     info = {
-        "version": 1,
+        "version": _FORMAT,
         "width": intrinsics.width,
         "height": intrinsics.height,
         "intrinsics": [intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy],
+        "clip": CLIP,
         "depth": "planar, metres, float16, pixels (2i, 2j)",
     }
     path = out / DATASET_FILE
     if path.is_file() and json.loads(path.read_text()) != info:
-        raise UsageError(f"{out} holds frames of another camera: choose another --out folder.")
+        raise UsageError(f"{out} holds frames of another camera, or of another version: choose another --out folder.")
     _replace(path, json.dumps(info, indent=1))
 
 

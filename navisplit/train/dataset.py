@@ -1,11 +1,14 @@
-"""Depth frames on disk: one folder per world, memory-mapped arrays, so that a data set larger than memory trains.
+"""Depth frames on disk: one folder per world, mapped and not read, so that a data set larger than memory trains.
 
-    DIR/dataset.json                         resolution, intrinsics, seed
-    DIR/{train,validation,test}/FAMILY-SEED/ rgb.npy (N, 144, 256, 3) uint8 sRGB
+    DIR/dataset.json                         resolution, intrinsics, frames of a clip
+    DIR/{train,validation,test}/FAMILY-SEED/ rgb.webp, rgb_ends.npy: N pictures 144x256 sRGB, see ``packing``
                                              depth.npy (N, 72, 128) float16 planar m, sky = largest half float
                                              segmentation.npy (N, 72, 128) uint8
                                              pose.npy (N, 7) float64 ENU x y z, quaternion x y z w of the camera
+                                             time.npy (N,) float64 s since the first frame of the clip
                                              world.json family, seed, frames (written last: absent means unfinished)
+
+Frames come in clips of three that follow one another (the last of a world may be shorter).
 
 Depth is taken from every second pixel of every second row, (row, column) = (2i, 2j), without averaging: an average of
 near and far is a depth where nothing is.
@@ -22,6 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.errors import UsageError
+from navisplit.train.clips import CLIP
+from navisplit.train.packing import Pictures
 
 SPLITS = ("train", "validation", "test")
 WORLD_FILE, DATASET_FILE = "world.json", "dataset.json"
@@ -34,6 +39,7 @@ class Batch:
     rgb: NDArray[np.uint8]  # (B, H, W, 3)
     depth: NDArray[np.float32]  # (B, H/2, W/2) m, infinite sky as stored
     segmentation: NDArray[np.uint8]  # (B, H/2, W/2)
+    pose: NDArray[np.float64]  # (B, 7) ENU position, quaternion x y z w of the camera (FLU)
 
     def __len__(self) -> int:
         return len(self.rgb)
@@ -52,10 +58,12 @@ class DepthData:
             )
         self.folder, self.split, self.worlds = folder, split, [p.name for p in finished]
         self._arrays = [
-            {name: np.load(p / f"{name}.npy", mmap_mode="r") for name in ("rgb", "depth", "segmentation")}
+            {name: np.load(p / f"{name}.npy", mmap_mode="r") for name in ("depth", "segmentation", "pose")}
             for p in finished
         ]
-        self._ends = np.cumsum([len(a["rgb"]) for a in self._arrays])
+        self._pictures = [Pictures(p) for p in finished]
+        self._ends = np.cumsum([len(p) for p in self._pictures])
+        self._clips = np.cumsum([len(p) // CLIP for p in self._pictures])
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -67,18 +75,33 @@ class DepthData:
 
     def take(self, indices: NDArray[np.int64]) -> Batch:
         """The frames of these indices, 0 .. len - 1."""
-        parts: dict[str, list[NDArray]] = {"rgb": [], "depth": [], "segmentation": []}
+        parts: dict[str, list[NDArray]] = {"rgb": [], "depth": [], "segmentation": [], "pose": []}
         for index in np.asarray(indices):
             world = int(np.searchsorted(self._ends, index, side="right"))
             row = int(index) - (int(self._ends[world - 1]) if world else 0)
-            for name, rows in parts.items():
-                rows.append(self._arrays[world][name][row])
-        rgb, depth, segmentation = (np.stack(rows) for rows in parts.values())
-        return Batch(rgb, depth.astype(np.float32), segmentation)
+            parts["rgb"].append(self._pictures[world][row])
+            for name, array in self._arrays[world].items():
+                parts[name].append(array[row])
+        rgb, depth, segmentation, pose = (np.stack(rows) for rows in parts.values())
+        return Batch(rgb, depth.astype(np.float32), segmentation, pose)
 
     def sample(self, count: int, rng: np.random.Generator) -> Batch:
         """Random frames."""
         return self.take(rng.integers(0, len(self), count))
+
+    def clips(self, numbers: NDArray[np.int64]) -> Batch:
+        """Frames of these whole clips, clip after clip: (len(numbers) * CLIP) frames."""
+        firsts = []
+        for number in np.asarray(numbers):
+            world = int(np.searchsorted(self._clips, number, side="right"))
+            clip = int(number) - (int(self._clips[world - 1]) if world else 0)
+            firsts.append((int(self._ends[world - 1]) if world else 0) + clip * CLIP)
+        return self.take((np.array(firsts, np.int64)[:, None] + np.arange(CLIP)).ravel())
+
+    @property
+    def clip_count(self) -> int:
+        """Whole clips."""
+        return int(self._clips[-1])
 
     def batches(self, size: int, limit: int | None = None) -> Iterator[Batch]:
         """All frames in order, or ``limit`` of them evenly spread."""

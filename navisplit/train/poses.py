@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.errors import WorldError
-from navisplit.frames import Quaternion, quaternion_from_euler
 from navisplit.sim.render.query import SceneQuery
 from navisplit.sim.scene import Scene
 from navisplit.sim.worlds.description import GROUND_ID
@@ -41,8 +40,8 @@ class PoseSampler:
         centres = np.array([o.vertices.mean(axis=0)[:2] for o in things], np.float64)
         self._low, self._high = np.percentile(centres, [1, 99], axis=0)
 
-    def sample(self, count: int, near: int, rng: np.random.Generator) -> tuple[Array, list[Quaternion]]:
-        """Positions (count, 3) and orientations (camera FLU -> ENU); the first ``near`` face something near.
+    def sample(self, count: int, near: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Positions (count, 3) and roll, pitch, yaw (count, 3) of the camera; the first ``near`` face something near.
 
         Raises WorldError when the world has no room for them.
         """
@@ -67,7 +66,7 @@ class PoseSampler:
         position = np.concatenate([positions[0][:near], positions[1][: count - near]])
         yaw = np.concatenate([yaws[0][:near], yaws[1][: count - near]])
         roll, pitch = (np.clip(rng.normal(0, s, count), -TILT_LIMIT, TILT_LIMIT) for s in (ROLL_SIGMA, PITCH_SIGMA))
-        return position, [quaternion_from_euler(*angles) for angles in zip(roll, pitch, yaw, strict=True)]
+        return position, np.column_stack([roll, pitch, yaw])
 
     def _free_points(self, count: int, rng: np.random.Generator) -> Array:
         """Points above the ground, clear of everything and not inside anything; fewer than ``count``."""

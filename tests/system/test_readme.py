@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALLER = {
     "fly": ["--timeout", "3"],
     "evaluate": ["--routes", "1"],
-    "collect": ["--frames", "16", "--worlds", "2"],
+    "collect": ["--frames", "16", "--worlds", "2", "--families", "forest"],
     "train depth": ["--minutes", "0.1"],
     "train gate": ["--worlds", "2", "--flights", "1"],
     "world": ["--routes", "2"],

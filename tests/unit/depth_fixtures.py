@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from navisplit.nets.architecture import Architecture, BranchConfig
+from navisplit.train.packing import PictureWriter
 from navisplit.train.settings import DepthTraining
 
 TINY = Architecture(
@@ -36,10 +37,13 @@ def write_world(folder: Path, frames: int, rng: np.random.Generator) -> None:
     folder.mkdir(parents=True)
     depth = rng.uniform(1.0, 20.0, (frames, 1, 1)) * np.linspace(1.0, 1.5, 16)[None, :, None] * np.ones((1, 1, 32))
     bright = np.clip(255.0 / depth, 0, 255).repeat(2, 1).repeat(2, 2)
-    np.save(folder / "rgb.npy", np.repeat(bright[..., None], 3, -1).astype(np.uint8))
+    with PictureWriter(folder) as pictures:
+        for picture in np.repeat(bright[..., None], 3, -1).astype(np.uint8):
+            pictures.add(picture)
     np.save(folder / "depth.npy", depth.astype(np.float16))
     np.save(folder / "segmentation.npy", np.full(depth.shape, 2, np.uint8))
-    np.save(folder / "pose.npy", np.zeros((frames, 7)))
+    np.save(folder / "pose.npy", np.tile([0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 1.0], (frames, 1)))
+    np.save(folder / "time.npy", np.tile([0.0, 0.1, 0.2], frames)[:frames])
     (folder / "world.json").write_text("{}")
 
 
@@ -48,5 +52,5 @@ def write_data(folder: Path, frames: int = 12) -> Path:
     rng = np.random.default_rng(3)
     for split, seed in (("train", 1000), ("validation", 900), ("test", 800)):
         write_world(folder / split / f"forest-{seed}", frames, rng)
-    (folder / "dataset.json").write_text(json.dumps({"version": 1}))
+    (folder / "dataset.json").write_text(json.dumps({"version": 2, "intrinsics": [32.0, 32.0, 31.5, 15.5]}))
     return folder

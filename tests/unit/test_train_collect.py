@@ -5,11 +5,13 @@ import pytest
 
 from navisplit.config import CameraConfig
 from navisplit.errors import UsageError, WorldError
-from navisplit.frames import euler_of
+from navisplit.frames import yaw_of
 from navisplit.sim.render.query import SceneQuery
 from navisplit.sim.render.renderer import Frame
 from navisplit.sim.scene import Material, Scene, SceneObject
 from navisplit.train import collect as collecting
+from navisplit.train import filming
+from navisplit.train.clips import CLIP, MAX_SPEED_MPS, clips_to
 from navisplit.train.collect import plan
 from navisplit.train.dataset import DepthData
 from navisplit.train.poses import AHEAD_M, CLEARANCE_M, HEIGHT_M, TILT_LIMIT, PoseSampler
@@ -53,16 +55,16 @@ MATERIAL = Material("grey", np.full((1, 1, 3), 0.5, np.float32))
 
 
 def test_poses_are_clear_of_things_above_ground_and_not_inside_a_house(sampler):
-    positions, orientations = sampler.sample(200, 100, np.random.default_rng(0))
-    assert positions.shape == (200, 3) and len(orientations) == 200
+    positions, angles = sampler.sample(200, 100, np.random.default_rng(0))
+    assert positions.shape == (200, 3) and angles.shape == (200, 3)
     assert (sampler._query.nearest(positions, 5.0)[0] >= CLEARANCE_M - 1e-3).all()
     assert (positions[:, 2] >= HEIGHT_M[0] - 1e-3).all() and (positions[:, 2] <= HEIGHT_M[1] + 1e-3).all()
     assert not ((np.abs(positions[:, :2]) < 6).all(axis=1)).any()
 
 
 def test_near_poses_face_something_near(sampler):
-    positions, orientations = sampler.sample(100, 100, np.random.default_rng(1))
-    yaw = np.array([euler_of(q)[2] for q in orientations])
+    positions, angles = sampler.sample(100, 100, np.random.default_rng(1))
+    yaw = angles[:, 2]
     hits = np.zeros(100, bool)
     for turn in np.linspace(-0.7, 0.7, 29):
         direction = np.column_stack([np.cos(yaw + turn), np.sin(yaw + turn), np.zeros(100)])
@@ -71,10 +73,29 @@ def test_near_poses_face_something_near(sampler):
 
 
 def test_poses_tilt_within_limits_in_all_headings(sampler):
-    _, orientations = sampler.sample(300, 0, np.random.default_rng(2))
-    roll, pitch, yaw = np.array([euler_of(q) for q in orientations]).T
+    _, angles = sampler.sample(300, 0, np.random.default_rng(2))
+    roll, pitch, yaw = angles.T
     assert np.abs(roll).max() <= TILT_LIMIT + 1e-6 and 0.1 < pitch.std() < 0.2 and 0.06 < roll.std() < 0.14
-    assert yaw.min() < -2.5 and yaw.max() > 2.5
+    assert set(np.floor((yaw % (2 * np.pi)) / (np.pi / 4))) == set(range(8))
+
+
+def test_a_clip_ends_at_its_pose_and_comes_there_on_a_free_way_at_a_drones_speed(sampler):
+    rng = np.random.default_rng(3)
+    positions, angles = sampler.sample(100, 50, rng)
+    clips = clips_to(positions, angles, sampler._query, rng)
+    np.testing.assert_array_equal(clips.positions[:, -1], positions)
+    last_yaw = np.array([yaw_of(q) for q in clips.orientations[:, -1]])
+    np.testing.assert_allclose(np.exp(1j * last_yaw), np.exp(1j * angles[:, 2]), atol=1e-6)
+    step = np.linalg.norm(np.diff(clips.positions, axis=1), axis=2)
+    speed = step / np.diff(clips.times, axis=1)
+    assert speed.max() < MAX_SPEED_MPS + 1.5 and np.median(speed) > 2.0 and (np.diff(clips.times, axis=1) > 0.05).all()
+    np.testing.assert_allclose(speed[:, 0], speed[:, 1], rtol=1e-6)
+    assert sampler._query.nearest(clips.positions.reshape(-1, 3), 1.0)[0].min() > 0.34
+    for first, last in zip(clips.positions[:, 0], positions, strict=True):
+        length = np.linalg.norm(last - first)
+        if length > 1e-6:
+            assert sampler._query.cast(first[None], (last - first)[None] / length, length)[1][0] < 0
+    assert clips.positions.shape == (100, CLIP, 3)
 
 
 def test_the_same_generator_gives_the_same_poses(sampler):
@@ -94,6 +115,8 @@ def test_splits_share_no_world_and_frames_add_up():
     assert sum(p.frames for p in train) == 1000 and [p.seed for p in train] == list(range(1000, 1007))
     assert {p.seed for p in plans if p.split == "validation"} == {900, 901}
     assert {p.seed for p in plans if p.split == "test"} == {800, 801, 802}
+    assert {p.family for p in plans if p.split != "test"} == {"forest"}
+    assert {p.family for p in plans if p.split == "test"} == {"forest", "ruins"}  # one that nothing was trained on
     assert len({p.folder for p in plans}) == len(plans)
 
 
@@ -135,36 +158,36 @@ class Painter:
 
 @pytest.fixture
 def render(monkeypatch):
-    monkeypatch.setattr(collecting, "generate", lambda family, seed: None)
+    monkeypatch.setattr(collecting, "generate", lambda family, seed, **options: None)
     monkeypatch.setattr(collecting, "build_scene", lambda world: yard())
-    monkeypatch.setattr(collecting, "RayCaster", Painter)
+    monkeypatch.setattr(filming, "RayCaster", Painter)
     Painter.pictures = 0
-    plans = [p for p in plan(8, 1, ["forest"], 0, weather=False) if p.split == "train"]
+    plans = [p for p in plan(9, 1, ["forest"], 0, weather=False) if p.split == "train"]
     return lambda folder: collecting.collect(folder, plans, CameraConfig(width=32, height=16), lambda text: None)
 
 
 def test_the_same_seed_gives_the_same_frames(render, tmp_path):
-    assert render(tmp_path / "a") == render(tmp_path / "b") == 8
-    for name in ("rgb", "depth", "segmentation", "pose"):
-        one, two = (np.load(tmp_path / d / "train" / "forest-1000" / f"{name}.npy") for d in "ab")
-        np.testing.assert_array_equal(one, two)
+    assert render(tmp_path / "a") == render(tmp_path / "b") == 9
+    for name in ("rgb.webp", "depth.npy", "segmentation.npy", "pose.npy", "time.npy"):
+        one, two = ((tmp_path / d / "train" / "forest-1000" / name).read_bytes() for d in "ab")
+        assert one == two, name
 
 
 def test_depth_is_that_of_even_pixels_and_keeps_the_sky(render, tmp_path):
     render(tmp_path)
-    batch = DepthData(tmp_path, "train").take(np.arange(8))
+    batch = DepthData(tmp_path, "train").take(np.arange(9))
     pose = np.load(tmp_path / "train" / "forest-1000" / "pose.npy")
-    assert batch.depth.shape == (8, 8, 16) and (batch.depth[:, 0, 0] == 65504.0).all()
+    assert batch.depth.shape == (9, 8, 16) and (batch.depth[:, 0, 0] == 65504.0).all()
     np.testing.assert_allclose(batch.depth[:, 3, 3], pose[:, 2], rtol=1e-3)
 
 
 def test_an_interrupted_run_renders_only_what_is_missing(render, tmp_path):
     render(tmp_path)
     render(tmp_path)
-    assert Painter.pictures == 8
+    assert Painter.pictures == 9
     (tmp_path / "train" / "forest-1000" / "world.json").unlink()  # as if it had been cut short
     render(tmp_path)
-    assert Painter.pictures == 16 and len(DepthData(tmp_path, "train")) == 8
+    assert Painter.pictures == 18 and len(DepthData(tmp_path, "train")) == 9
 
 
 def test_frames_of_another_camera_are_not_mixed_in(render, tmp_path):
@@ -174,14 +197,15 @@ def test_frames_of_another_camera_are_not_mixed_in(render, tmp_path):
 
 
 def test_weather_is_drawn_by_seed_recorded_and_seen_at_the_same_poses(monkeypatch, tmp_path):
-    monkeypatch.setattr(collecting, "generate", lambda family, seed: None)
+    monkeypatch.setattr(collecting, "generate", lambda family, seed, **options: None)
     monkeypatch.setattr(collecting, "build_scene", lambda world: yard())
     camera = CameraConfig(width=32, height=16)
 
     def render(folder, weather):
-        (world,) = (p for p in plan(6, 1, ["forest"], 1, weather=weather) if p.split == "train")
+        (world,) = (p for p in plan(9, 1, ["forest"], 1, weather=weather) if p.split == "train")
         collecting.collect(tmp_path / folder, [world], camera, log.append)
-        arrays = {name: np.load(tmp_path / folder / world.folder / f"{name}.npy") for name in ("rgb", "depth", "pose")}
+        batch = DepthData(tmp_path / folder, "train").take(np.arange(9))
+        arrays = {"rgb": batch.rgb, "depth": batch.depth, "pose": batch.pose}
         return arrays, json.loads((tmp_path / folder / world.folder / "world.json").read_text())
 
     log: list[str] = []
@@ -189,14 +213,14 @@ def test_weather_is_drawn_by_seed_recorded_and_seen_at_the_same_poses(monkeypatc
     again, _ = render("again", True)
     assert "weather" not in plain and len(said["weather"]) == collecting.LIGHTS
     assert set(said["weather"]) != {"none"}
-    changed = (wet["rgb"] != clear["rgb"]).reshape(6, -1).any(axis=1)
-    assert changed.sum() == sum(2 for weather in said["weather"] if weather != "none")
+    changed = (wet["rgb"] != clear["rgb"]).reshape(9, -1).any(axis=1)
+    assert changed.sum() == sum(CLIP for weather in said["weather"] if weather != "none")
     for name in ("depth", "pose"):
         np.testing.assert_array_equal(wet[name], clear[name])
     np.testing.assert_array_equal(wet["rgb"], again["rgb"])
     render("wet", True)
     render("clear", True)
-    assert [line.rsplit(":", 1)[1].strip() for line in log[-2:]] == ["kept", "6 frames"]  # and not mixed
+    assert log[-2:] == [f"{tmp_path / 'clear'}: 0 of 1 worlds are there already", "[1/1] train/forest-2000: 9 frames"]
 
 
 def test_two_of_five_lights_are_calm_and_all_are_under_a_roof():

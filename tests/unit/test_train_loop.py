@@ -17,6 +17,7 @@ from navisplit.train.checkpoint import load_checkpoint, save_checkpoint
 from navisplit.train.dataset import DepthData, read_dataset_info
 from navisplit.train.losses import erase_channels, pixel_weights
 from navisplit.train.metrics import DepthMetrics, format_summary
+from navisplit.train.packing import Pictures, PictureWriter
 from navisplit.train.tables import count_symbols, tables_from_counts
 
 
@@ -147,9 +148,35 @@ def test_a_frame_keeps_its_picture_depth_and_ids_together_across_worlds(data):
     frames = DepthData(data, "train")
     for index, (world, row) in {4: ("forest-1000", 4), 5: ("town-1001", 0)}.items():
         batch = frames.take(np.array([index]))
-        for name in ("rgb", "depth", "segmentation"):
-            stored = np.load(data / "train" / world / f"{name}.npy")[row]
-            assert np.array_equal(getattr(batch, name)[0], stored), name
+        folder = data / "train" / world
+        for name in ("depth", "segmentation", "pose"):
+            assert np.array_equal(getattr(batch, name)[0], np.load(folder / f"{name}.npy")[row]), name
+        assert np.array_equal(batch.rgb[0], Pictures(folder)[row])
+
+
+def test_pictures_are_kept_to_the_bit_and_damage_is_named(tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 16, 3), np.uint8)
+    with PictureWriter(tmp_path) as writer:
+        for picture in pictures:
+            writer.add(picture)
+    stored = Pictures(tmp_path)
+    assert len(stored) == 3
+    for number in (2, 0, 1):
+        np.testing.assert_array_equal(stored[number], pictures[number])
+    data = (tmp_path / "rgb.webp").read_bytes()
+    (tmp_path / "rgb.webp").write_bytes(bytes(40) + data[40:])
+    with pytest.raises(UsageError, match="Picture 0 .* damaged"):
+        Pictures(tmp_path)[0]
+    (tmp_path / "rgb.webp").write_bytes(data[:-1])
+    with pytest.raises(UsageError, match="collect"):
+        Pictures(tmp_path)
+
+
+def test_clips_are_whole_and_never_reach_into_the_next_world(data):
+    frames = DepthData(data, "train")
+    assert frames.clip_count == 2  # of five frames each world
+    batch = frames.clips(np.array([1, 0]))
+    np.testing.assert_array_equal(batch.rgb, frames.take(np.array([5, 6, 7, 0, 1, 2])).rgb)
 
 
 def test_a_folder_that_is_no_data_set_is_refused(tmp_path):

@@ -211,7 +211,10 @@ def test_no_two_houses_of_a_town_have_the_same_paint(made):
 def test_ruins_are_for_testing_and_nothing_is_trained_on_them(made):
     assert test_families == {"ruins"}
     assert set(training_families()) == set(families) - {"ruins"}
-    assert {p.family for p in plan(100, 10, training_families(), 0)} == set(training_families())
+    planned = plan(100, 10, training_families(), 0)
+    for split in ("train", "validation"):
+        assert {p.family for p in planned if p.split == split} == set(training_families())
+    assert {p.family for p in planned if p.split == "test"} == set(families)
     with pytest.raises(UsageError, match="kept for testing"):
         plan(100, 10, ["forest", "ruins"], 0)
     from navisplit.train.gate_run import GateData

@@ -125,3 +125,20 @@ def family_light(name: str, rng: np.random.Generator) -> Light:
 def family_weather(name: str, rng: np.random.Generator) -> Weather:
     """A day's weather for a world of a family; none under a roof."""
     return CALM if name in indoor_families else Weather.random(rng)
+
+
+VARIED = {
+    "density": (0.6, 1.6),
+    "undergrowth": (0.2, 2.0),
+    "conifers": (0.0, 1.0),
+    "vegetation": (0.3, 1.7),
+    "light": (0.5, 1.3),
+    "relief_m": (0.5, 7.0),
+}
+"""Ranges of the options that make worlds of one family differ in kind (our choice)."""
+
+
+def family_variation(name: str, rng: np.random.Generator) -> dict[str, float]:
+    """Options for a world of a family that differs from its fellows by more than the seed."""
+    drawn = {option: round(float(rng.uniform(*limits)), 3) for option, limits in VARIED.items()}
+    return {option: value for option, value in drawn.items() if option in family_options(name)}
