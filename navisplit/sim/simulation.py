@@ -13,6 +13,7 @@ import numpy as np
 from navisplit.errors import SimulatorError, UsageError, nearest_name
 from navisplit.frames import Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim.atmosphere import Atmosphere, Conditions
+from navisplit.sim.falling import Falling
 from navisplit.sim.flight import quadrotor
 from navisplit.sim.flight.contact import SceneProbe, risen
 from navisplit.sim.flight.encounters import Encounters
@@ -60,6 +61,7 @@ class Simulation:
         self._done = 0  # steps
         self.clock_ns = start_ns
         self.things = Things(scene)
+        self._falling = Falling(self.things)
         self.atmosphere = Atmosphere(scene.light, self.settings.origin, scene.weather)
         if self.settings.time_of_day is not None:
             self.atmosphere.set_time_of_day(self.settings.time_of_day, start_ns)
@@ -97,6 +99,7 @@ class Simulation:
             time_ns=self._start_ns + self._done * quadrotor.STEP_NS,
             object_names=self._names,
             motion=self._motion,
+            push=self._push,
             cameras=setup.mounted_cameras(),
             sensors=setup.sensors,
             site=Site(lambda place: geo_of(place + from_start, self.settings.origin), self.seed),
@@ -119,6 +122,7 @@ class Simulation:
             vehicle.cancel()
         self.scene, self.renderer = scene, renderer
         self.things = Things(scene)
+        self._falling = Falling(self.things)
         self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
         self.atmosphere.enter(scene.light, scene.weather)
         self.markers.clear()
@@ -167,7 +171,8 @@ class Simulation:
     def _step(self, count: int) -> None:
         """``count`` steps. Actors move at multiples of ``MOTION_S``, however the steps are asked for."""
         while count > 0:
-            chunk = min(count, _MOTION_STEPS - self._done % _MOTION_STEPS) if self.things.acting else count
+            moving = self.things.acting or self._falling
+            chunk = min(count, _MOTION_STEPS - self._done % _MOTION_STEPS) if moving else count
             self._see_changes()
             chunk = self._encounters.free(self.vehicles, chunk)
             for vehicle in self._vehicles.values():
@@ -177,6 +182,7 @@ class Simulation:
             count -= chunk
             if self._done % _MOTION_STEPS == 0:
                 self.things.advance(self._done * quadrotor.STEP_NS * 1e-9)
+                self._falling.advance(MOTION_S, self.probe, self._names)
 
     def _see_changes(self) -> None:
         """Tell the vehicles when something around them is not where they last looked."""
@@ -196,8 +202,25 @@ class Simulation:
 
     def _motion(self, number: int, point: Vector) -> Vector:
         """Velocity (3,) m/s of a point of an object by its number, ENU."""
-        moves = len(self.scene.objects) <= number < len(self._names)
-        return self.things.motion(self._names[number], point) if moves else np.zeros(3)
+        if not len(self.scene.objects) <= number < len(self._names):
+            return np.zeros(3)
+        name = self._names[number]
+        return self._falling.motion(name) if name in self._falling else self.things.motion(name, point)
+
+    def _push(self, number: int, impulse: Vector) -> None:
+        """A vehicle hits an object by its number with an impulse (3,) N s, ENU."""
+        if 0 <= number < len(self._names):
+            self._falling.push(self._names[number], impulse)
+
+    def drop(self, name: str) -> None:
+        """Let an object fall from where it is now on, whatever it did before."""
+        self._present()
+        self._falling.drop(name, self.probe, self._names.index(name))
+
+    def moved(self, name: str) -> None:
+        """Tell that a script has put an object somewhere: one with physics falls from there."""
+        if name in self._falling:
+            self.drop(name)
 
     def snapshot(self, without: str | None = None) -> MovingLayer:
         """All that moved or moves, vehicles too, as it is now: for a picture that is drawn later, in any thread.

@@ -61,6 +61,7 @@ class Vehicle:
         time_ns: int = 0,
         object_names: Sequence[str] = (),
         motion: Callable[[int, Vector], Vector] | None = None,
+        push: Callable[[int, Vector], None] | None = None,
         cameras: dict[str, Camera] | None = None,
         sensors: Mapping[str, Spec] | None = None,
         site: Site | None = None,
@@ -69,6 +70,7 @@ class Vehicle:
 
         ``flies``: False for a carrier of cameras that stays where it is put.
         ``motion``: velocity (3,) ENU m/s of a point (3,) of an object by its number; None where nothing moves.
+        ``push``: is told the impulse (3,) ENU N s with which an object, by its number, is hit.
         ``sensors``: None for AirSim's default ones; ``site``: where in the world they measure.
         """
         self.name, self.flies = name, flies
@@ -81,13 +83,12 @@ class Vehicle:
         self._probe = probe
         self._object_names = object_names
         self._motion = motion or (lambda number, point: np.zeros(3))
+        self._push = push or (lambda number, impulse: None)
         self._task: Task | None = None
         self._next_tick_ns = 0
         self._free_m = 0.0
-        self._surveyed = False
-        self._put = False  # somewhere since the last step, maybe into something
-        self.collision = CollisionState()
-        self.touchdown = CollisionState()
+        self._surveyed = self._put = False  # put somewhere since the last step, maybe into something
+        self.collision = self.touchdown = CollisionState()
         self.collision_count = 0
         self._stand()
 
@@ -258,9 +259,10 @@ class Vehicle:
         around = survey(self._probe, self.position)
         self._free_m = around.free_m
         for contact in around.contacts:
-            known = 0 <= contact.object_index < len(self._object_names)
-            name = self._object_names[contact.object_index] if known else "Ground"
-            self.meet(contact, self._motion(contact.object_index, contact.point), name)
+            number, before = contact.object_index, self.pilot.velocity.copy()
+            name = self._object_names[number] if 0 <= number < len(self._object_names) else "Ground"
+            self.meet(contact, self._motion(number, contact.point), name)
+            self._push(number, swap_ned_enu(before - self.pilot.velocity) * quadrotor.MASS)
 
     def meet(self, contact: Contact, carried: Vector, name: str) -> None:
         """Answer a contact with what is called ``name`` and moves at ``carried`` (3,) ENU m/s."""
