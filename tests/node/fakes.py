@@ -84,6 +84,7 @@ def onboard(config: Any) -> OnboardModels:
 @dataclass(frozen=True)
 class Collision:
     has_collided: bool
+    object_name: str
 
 
 class FakeVehicle:
@@ -91,7 +92,7 @@ class FakeVehicle:
 
     def __init__(self) -> None:
         self.commands: list[tuple[VelocityCommand, float]] = []
-        self.hit = False
+        self.hit = ""  # name of what it has hit
         self.dead = False
         self.took_off = False
         self.screen: list[tuple[str, str]] = []
@@ -128,7 +129,7 @@ class FakeVehicle:
         return state.stamp_ns, rgb, state
 
     def collided(self) -> Collision:
-        return Collision(self.hit)
+        return Collision(bool(self.hit), self.hit)
 
     def send(self, command: VelocityCommand, duration_s: float) -> None:
         self.odometry()
