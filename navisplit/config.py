@@ -112,7 +112,7 @@ class TimingConfig:
 class FlightConfig:
     """All that defines a flight but the world and the route."""
 
-    branch: str = "gate"  # gate, a branch's name, oracle-depth
+    branch: str = "gate"  # gate, a branch's name, oracle-depth, jpeg:QUALITY and the like
     models: str = "default"  # name under models/, or a folder
     link: str = "none"  # profile of navisplit.link
     byte_weight: float = 1.0  # the gate's price of bytes; 0 always sends the best branch

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from navisplit.cli.bench_codec import codec
+
 if TYPE_CHECKING:
     from navisplit.sim.bench import Row
 
@@ -26,6 +28,7 @@ def register(app: typer.Typer) -> None:
     group.command("head")(head)
     group.command("loop")(loop)
     group.command("flight")(flight)
+    group.command("codec")(codec)
     app.add_typer(group, name="bench")
 
 
@@ -59,12 +62,36 @@ def head(
     world: WorldOption = "forest",
     models: ModelsOption = "default",
     frames: Annotated[int, typer.Option("--frames", min=2, help="Pictures to measure on.")] = 40,
+    runtimes: Annotated[
+        bool, typer.Option("--runtimes", help="Compare torch, TorchScript, torch.compile, ONNX Runtime instead.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Head and tail of every branch on rendered pictures: milliseconds, and bytes on the wire."""
     from navisplit.evaluate.bench import bench_branches
 
+    if runtimes:
+        _runtimes(world, models, frames, as_json)
+        return
     _print(bench_branches(world, models, frames), as_json)
+
+
+def _runtimes(world: str, models: str, frames: int, as_json: bool) -> None:
+    """Of the lightest and the richest branch: the others lie between."""
+    from dataclasses import asdict
+
+    from navisplit.evaluate.bench import pictures
+    from navisplit.evaluate.runtimes import compare_runtimes
+    from navisplit.nets.branch_set import load_branch_set
+
+    branch_set = load_branch_set(models)
+    by_rate = sorted(branch_set.branches, key=lambda b: b.expected_bytes)
+    timings = compare_runtimes(branch_set, pictures(world, frames), [by_rate[0].name, by_rate[-1].name])
+    if as_json:
+        typer.echo(json.dumps([asdict(t) for t in timings], indent=1))
+        return
+    for timing in timings:
+        typer.echo(f"{timing.part:10s} {timing.runtime:14s} {timing.ms:8.3f} ms  {timing.note}")
 
 
 def loop(

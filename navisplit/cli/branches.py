@@ -1,13 +1,18 @@
-"""``navisplit branches``: what a branch set can send, and what it costs."""
+"""``navisplit branches``: what a branch set can send and what it costs; its golden packets; its heads as ONNX."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from navisplit.nets.branch_set import BranchSet
+
+CHECKED_PICTURES = 20
 METRICS_FILE = "metrics.json"  # written by `navisplit train depth`: {branch: {metric: value}}
 COLUMNS = {
     "abs_rel": ("AbsRel", ".3f"),
@@ -24,12 +29,31 @@ def register(app: typer.Typer) -> None:
 
 def branches(
     models: Annotated[str, typer.Option(help="Branch set: a name of models/, or a folder.")] = "default",
+    check: Annotated[
+        bool, typer.Option("--check", help="Decode the set's golden packets here, and compare with what they hold.")
+    ] = False,
+    write_golden: Annotated[
+        bool, typer.Option("--write-golden", help="Write golden.json anew (a training does so at its end).")
+    ] = False,
+    export_onnx: Annotated[
+        Path | None, typer.Option(help="Folder for head_<branch>.onnx, checked against the head that flies.")
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the branches of a branch set: bytes a frame, shape, codec, and depth metrics where they were measured."""
     from navisplit.nets.branch_set import load_branch_set
 
     branch_set = load_branch_set(models)
+    if write_golden:
+        from navisplit.train.golden import write_golden as write
+
+        print(f"wrote {write(branch_set)}")
+    if check:
+        _check(branch_set, json_output)
+    if export_onnx is not None:
+        _export(branch_set, export_onnx, json_output)
+    if check or write_golden or export_onnx is not None:
+        return
     measured = metrics_of(branch_set.path)
     rows = [
         {
@@ -46,6 +70,37 @@ def branches(
         print(json.dumps({"name": branch_set.name, "hash": f"{branch_set.hash:08x}", "branches": rows}, indent=1))
         return
     _print(f"{branch_set.name} ({branch_set.hash:08x}), in {branch_set.path}", rows)
+
+
+def _check(branch_set: BranchSet, json_output: bool) -> None:
+    """Golden packets; exit code 1 when a symbol differs, or the depth by more than float arithmetic does."""
+    from navisplit.train.golden import DEPTH_TOLERANCE, check_golden
+
+    results = check_golden(branch_set)
+    if json_output:
+        print(json.dumps([dataclasses.asdict(r) for r in results], indent=1))
+    for r in results if not json_output else ():
+        symbols = "same symbols" if r.same_symbols else "OTHER SYMBOLS"
+        depth = f"log depth within {r.depth_error:.1g}" if r.depth_error <= DEPTH_TOLERANCE else "OTHER DEPTH"
+        print(f"{r.branch:8s} {r.frame:8s} {symbols}, {depth}")
+    if not all(r.same_symbols and r.depth_error <= DEPTH_TOLERANCE for r in results):
+        raise typer.Exit(1)
+
+
+def _export(branch_set: BranchSet, folder: Path, json_output: bool) -> None:
+    """Heads as ONNX; exit code 1 when a symbol differs elsewhere than at a rounding boundary."""
+    from navisplit.evaluate.bench import pictures
+    from navisplit.evaluate.runtimes import check_heads, export_heads
+
+    paths = export_heads(branch_set, folder)
+    results = check_heads(branch_set, paths, pictures("forest", CHECKED_PICTURES))
+    if json_output:
+        print(json.dumps([dataclasses.asdict(r) for r in results], indent=1))
+    for r in results if not json_output else ():
+        apart = "" if r.equal == r.symbols else f" (the others within {r.furthest:.1g} of a rounding boundary)"
+        print(f"{paths[r.branch]}: {r.equal} of {r.symbols} symbols as in flight{apart}")
+    if not all(r.same for r in results):
+        raise typer.Exit(1)
 
 
 def metrics_of(folder: Path) -> dict[str, dict[str, float]]:

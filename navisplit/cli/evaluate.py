@@ -20,7 +20,11 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder for the results; an unfinished evaluation in it is resumed.")],
     routes: Annotated[str, typer.Option(help="The world's first N routes, or a .csv file.")] = "20",
     branch: Annotated[
-        str, typer.Option(help="gate, a branch that `navisplit branches` lists, random, or oracle-depth.")
+        str,
+        typer.Option(
+            help="gate, a branch that `navisplit branches` lists, random, oracle-depth, or a method of `bench codec`: "
+            "jpeg:40, webp:20/2, avif:30, crbq:b0, teacher:"
+        ),
     ] = "gate",
     policy: Annotated[str, typer.Option(help="Policy of the edge: planner or reactive.")] = "planner",
     link: Annotated[str, typer.Option(help="Radio: none, wifi-near, wifi-far, lte, lora.")] = "none",

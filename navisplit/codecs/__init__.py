@@ -7,6 +7,7 @@ damaged. Adding a codec is one class::
     @register("mine")
     class Mine:
         id = 7
+        entropy_coded = True
         def encode(self, symbols, tables, max_payload): ...
         def decode(self, slices, shape, tables): ...
 """

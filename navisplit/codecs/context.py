@@ -40,6 +40,7 @@ class ContextRans:
 
     id = 3
     name: str
+    entropy_coded = True
 
     def __init__(self) -> None:
         """Cumulative tables are made once for every Tables and die with it."""

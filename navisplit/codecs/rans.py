@@ -36,6 +36,7 @@ class Rans:
 
     id = 1
     name: str
+    entropy_coded = True
 
     def __init__(self) -> None:
         """Models are built once for every Tables and die with it."""

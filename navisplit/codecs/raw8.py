@@ -19,6 +19,7 @@ class Raw8:
 
     id = 2
     name: str
+    entropy_coded = False
 
     def encode(self, symbols: NDArray[np.int16], tables: Tables, max_payload: int) -> list[bytes]:
         """Symbols (C, H, W) to slices. Raises UsageError when a byte cannot hold a symbol or a slice a row."""

@@ -18,6 +18,7 @@ class FeatureCodec(Protocol):
 
     id: int  # u8 in the packet, never reused
     name: str  # set by ``register``
+    entropy_coded: bool  # whether bytes depend on the symbols; without that, training has no rate to steer
 
     def encode(self, symbols: NDArray[np.int16], tables: Tables, max_payload: int) -> list[bytes]:
         """Symbols (C, H, W) to independent slices of at most ``max_payload`` bytes.

@@ -65,6 +65,8 @@ def load_models(config: FlightConfig) -> Models:
     from navisplit.vehicle.head import Head
 
     torch.set_num_threads(1)  # one flight a process: more threads would only contend
+    if ":" in config.branch:
+        return _compared_models(config)
     branch_set = load_branch_set(config.models)
     make_gate = None
     if config.branch == GATE:
@@ -74,6 +76,17 @@ def load_models(config: FlightConfig) -> Models:
         branch_set.branch(config.branch)
     names = tuple(b.name for b in branch_set.branches)
     return Models(branch_set.hash, names, Head(branch_set), Tail(branch_set), make_gate)
+
+
+def _compared_models(config: FlightConfig) -> Models:
+    """A method of the codec benchmark, ``FAMILY:ARGUMENT``, in the place of head and tail."""
+    from navisplit.evaluate.codecbench.context import Context
+    from navisplit.evaluate.codecbench.flying import FlyingMethod
+    from navisplit.evaluate.codecbench.methods import make
+
+    context = Context.load(config.models)
+    method = FlyingMethod(make(config.branch, context))
+    return Models(context.models.hash, (config.branch,), method, method)
 
 
 def _gate_factory(branch_set: Any) -> Callable[[FlightConfig], Gate]:

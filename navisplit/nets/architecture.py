@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from navisplit.codecs import codec
 from navisplit.config import from_mapping
 from navisplit.errors import ConfigError
 
@@ -26,10 +27,15 @@ class BranchConfig:
 
     name: str
     channels: int  # of the bottleneck
-    target_bytes: int  # mean bytes per frame that training steers to
+    target_bytes: int  # mean bytes per frame that training steers to, where the codec has a rate to steer
     stride: int = 1  # of the bottleneck behind the trunk's grid: 1 (18x32) or 2 (9x16)
     limit: int = 15  # symbols are integers in [-limit, limit]
     codec: str = "context"
+
+    @property
+    def rated(self) -> bool:
+        """Whether the branch's bytes depend on its symbols. Raises UsageError for an unknown codec."""
+        return codec(self.codec).entropy_coded
 
     def __post_init__(self) -> None:
         """Check ranges."""

@@ -11,6 +11,8 @@ from navisplit.nets.trunk import Trunk
 
 INITIAL_GAIN = 4.0
 """Scale of a new bottleneck's weights: values of a few units, so that early noise does not drown them (our choice)."""
+UNRATED_RANGE = 8.0
+"""Without a rate term nothing keeps values small: they start at this share of the limit, so that 8 bits are used."""
 
 
 class Bottleneck(nn.Sequential):
@@ -18,7 +20,8 @@ class Bottleneck(nn.Sequential):
 
     def __init__(self, features: int, branch: BranchConfig) -> None:
         project = nn.Conv2d(features, branch.channels, 1)
-        nn.init.normal_(project.weight, std=INITIAL_GAIN / features**0.5)
+        gain = INITIAL_GAIN if branch.rated else branch.limit / UNRATED_RANGE
+        nn.init.normal_(project.weight, std=gain / features**0.5)
         nn.init.zeros_(project.bias)
         # Dense where it strides: torch's backward pass of a strided depthwise convolution is eight times slower.
         strided = branch.stride > 1

@@ -89,6 +89,10 @@ class DepthData:
         rgb, depth, segmentation, pose, time = (np.stack(rows) for rows in parts.values())
         return Batch(rgb, depth.astype(np.float32), segmentation, pose, time)
 
+    def world_of(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which of ``worlds`` each frame is of."""
+        return np.searchsorted(self._ends, np.asarray(indices), side="right")
+
     def sample(self, count: int, rng: np.random.Generator) -> Batch:
         """Random frames."""
         return self.take(rng.integers(0, len(self), count))

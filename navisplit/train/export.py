@@ -21,6 +21,7 @@ from navisplit.train.augment import to_tensors
 from navisplit.train.card import model_card
 from navisplit.train.checkpoint import load_checkpoint, restore_module
 from navisplit.train.dataset import DepthData
+from navisplit.train.golden import write_golden
 from navisplit.train.metrics import format_summary
 from navisplit.train.progress import Log
 from navisplit.train.scoring import evaluate
@@ -80,6 +81,7 @@ def export(run: Path, data: Path, out: Path, settings: DepthTraining, log: Log) 
     (out / METRICS_FILE).write_text(json.dumps(metrics, indent=1) + "\n")
     splits = {name: DepthData(data, name).describe() for name in ("train", "validation", "test")}
     (out / "MODEL_CARD.md").write_text(model_card(out.name, digest, settings, splits, metrics, trained.notes))
+    write_golden(load_branch_set(out))
     log(f"wrote {out} (hash {digest:08x})")
     return metrics
 

@@ -18,12 +18,19 @@ class Student(nn.Module):
         super().__init__()
         self.head = HeadNetwork(architecture)
         self.tail = TailNetwork(architecture)
-        self.priors = nn.ModuleDict({b.name: ContextPrior(b.channels) for b in architecture.branches})
+        self.priors = nn.ModuleDict({b.name: ContextPrior(b.channels) for b in architecture.branches if b.rated})
 
     @torch.no_grad()
     def quantised(self, image: Tensor, branch: BranchConfig) -> Tensor:
         """Symbols (B, C, H, W) int16 of normalised pictures (B, 3, H, W)."""
         return round_symbols(self.head(image, branch.name).float(), branch.limit)
+
+    @torch.no_grad()
+    def sizes(self, symbols: Tensor, branch: BranchConfig) -> list[float]:
+        """Bytes of symbols (B, C, H, W): by the prior, or a byte each where the codec is fixed."""
+        if not branch.rated:
+            return [float(symbols[0].numel())] * len(symbols)
+        return (self.priors[branch.name].bits(symbols.float()) / 8.0).tolist()
 
     @torch.no_grad()
     def depth(self, symbols: Tensor, branch: BranchConfig) -> Tensor:

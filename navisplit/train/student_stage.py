@@ -93,7 +93,8 @@ class StudentStage:
             branch = self.branches[pick]
             adapted, kilobytes = self._through_branch(features, branch, generator)
             known.append(adapted)
-            price = price + self._steered(branch, kilobytes, progress) * kilobytes
+            if branch.rated:
+                price = price + self._steered(branch, kilobytes, progress) * kilobytes
         x = torch.cat(known)
         recall = self.network.tail.recall
         if recall is not None:
@@ -117,7 +118,7 @@ class StudentStage:
         with torch.autocast("cpu", torch.bfloat16):
             values = network.head.branches[name](features)
         noisy = add_noise(clip_symbols(values.float(), branch.limit), generator)
-        kilobytes = network.priors[name].bits(noisy).mean() / 8000.0
+        kilobytes = network.priors[name].bits(noisy).mean() / 8000.0 if branch.rated else torch.zeros(())
         received = erase_channels(len(noisy), branch.channels, self.settings.erasure_share, generator)
         with torch.autocast("cpu", torch.bfloat16):
             return network.tail.adapters[name](noisy, received), kilobytes
@@ -171,8 +172,7 @@ class StudentStage:
             if step + 1 < CLIP:
                 recollections.renew(log_depth.numpy(), log_scale.numpy(), motions[step + 1 :: CLIP])
         alone, _ = network.tail(frames, received, branch.name)
-        sizes = network.priors[branch.name].bits(frames) / 8.0
-        return clip_depth(log_depth).numpy(), clip_depth(alone).numpy(), sizes.tolist()
+        return clip_depth(log_depth).numpy(), clip_depth(alone).numpy(), network.sizes(frames, branch)
 
     def settle(self, network: nn.Module, rng: np.random.Generator) -> None:
         """Batch-norm statistics of the averaged weights, with rounded symbols, every branch alike."""

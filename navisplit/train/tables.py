@@ -25,7 +25,7 @@ def count_symbols(symbols: NDArray[np.int16], limit: int) -> NDArray[np.int64]:
 
 def branch_tables(symbols: NDArray[np.int16], branch: BranchConfig) -> Tables:
     """Tables of one branch for its codec, from many frames' symbols (N, C, H, W)."""
-    if branch.codec == "raw8":
+    if not branch.rated:
         return Tables.uniform(branch.channels, 2 * branch.limit + 1, -branch.limit)
     counts = context_counts if branch.codec == "context" else count_symbols
     return tables_from_counts(counts(symbols, branch.limit), branch.limit)

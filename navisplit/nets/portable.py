@@ -1,0 +1,77 @@
+"""Head and tail as plain functions of arrays, for other run times than torch: bytes of a picture in, symbols out.
+
+``navisplit branches --export-onnx`` writes every branch's head as one ONNX file for a companion computer. Rounding,
+clipping to the alphabet and the conversion to int8 are inside, so that the computer needs nothing but the coder.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from navisplit.nets.branch_set import BranchSet
+from navisplit.nets.tail import clip_depth
+from navisplit.nets.trunk import normalise
+
+OPSET = 17
+INPUT, OUTPUT = "rgb", "symbols"
+
+
+class PortableHead(nn.Module):
+    """RGB (1, H, W, 3) uint8, sRGB as the camera delivers it -> symbols (1, C, h, w) int8 of one branch."""
+
+    def __init__(self, models: BranchSet, branch: str) -> None:
+        super().__init__()
+        spec = models.branch(branch)
+        self.trunk, self.bottleneck = models.head.trunk, models.head.branches[branch]
+        low = torch.from_numpy(spec.tables.offsets.copy()).float().view(1, -1, 1, 1)
+        self.register_buffer("low", low.clamp_min(-spec.limit))
+        self.register_buffer("high", (low + spec.tables.alphabet - 1).clamp_max(spec.limit))
+
+    def values(self, rgb: Tensor) -> Tensor:
+        """What is rounded: (1, C, h, w)."""
+        return self.bottleneck(self.trunk(normalise(rgb.permute(0, 3, 1, 2))))
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Round half to even, clip to the alphabet of each channel, as the vehicle's head does."""
+        return self.values(rgb).round().clamp(self.low, self.high).to(torch.int8)
+
+
+class PortableTail(nn.Module):
+    """Symbols (1, C, h, w) int8, all received -> depth (1, 72, 128) m and the spread of log depth."""
+
+    def __init__(self, models: BranchSet, branch: str) -> None:
+        super().__init__()
+        self.tail, self.branch = models.tail, branch
+        self.register_buffer("received", torch.ones(1, models.branch(branch).channels, 1, 1))
+
+    def forward(self, symbols: Tensor) -> tuple[Tensor, Tensor]:
+        """Depth and spread."""
+        log_depth, log_scale = self.tail(symbols.float(), self.received, self.branch)
+        return clip_depth(log_depth), log_scale.exp()
+
+
+def picture_like(models: BranchSet) -> Tensor:
+    """A black picture of the branch set's size."""
+    architecture = models.architecture
+    return torch.zeros(1, architecture.height, architecture.width, 3, dtype=torch.uint8)
+
+
+def symbols_like(models: BranchSet, branch: str) -> Tensor:
+    """Symbols of a branch, all zero."""
+    return torch.zeros(1, *models.branch(branch).shape, dtype=torch.int8)
+
+
+def export_onnx(module: nn.Module, example: Tensor, path: Path, outputs: tuple[str, ...], name: str = INPUT) -> Path:
+    """Write one ONNX file with fixed shapes, weights included. Needs the package ``onnx`` (extra ``onnx``)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter is deprecated; the newer one needs a package more
+        torch.onnx.export(
+            module.eval(), (example,), str(path), dynamo=False, opset_version=OPSET, input_names=[name],
+            output_names=list(outputs),
+        )  # fmt: skip
+    return path
