@@ -116,6 +116,7 @@ class FlightConfig:
     models: str = "default"  # name under models/, or a folder
     link: str = "none"  # profile of navisplit.link
     byte_weight: float = 1.0  # the gate's price of bytes; 0 always sends the best branch
+    max_frame_bytes: int = 0  # a frame's packets are trimmed to this, least important channels first; 0: never
     weather: str = ""  # of our simulator, as parse_weather reads it; empty: as the world has it
     camera: CameraConfig = field(default_factory=CameraConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
@@ -125,6 +126,7 @@ class FlightConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         _require(self.byte_weight >= 0, self, "byte_weight", "a number >= 0")
+        _require(self.max_frame_bytes >= 0, self, "max_frame_bytes", "bytes >= 0")
         parse_weather(self.weather)
 
 

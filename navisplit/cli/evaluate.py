@@ -34,6 +34,7 @@ def evaluate(
     speed: Annotated[float, typer.Option(help="Cruise speed, m/s.")] = 3.0,
     models: Annotated[str, typer.Option(help="Branch set: a name of models/, or a folder.")] = "default",
     byte_weight: Annotated[float, typer.Option(help="The gate's price of bytes; 0 sends the best branch.")] = 1.0,
+    max_bytes: Annotated[int, typer.Option(help="Trim each frame to this many bytes; 0 never does.", min=0)] = 0,
     config: Annotated[Path | None, typer.Option(help="YAML with settings of the flight; options go over it.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of links and random gates.", min=0)] = 0,
     workers: Annotated[int, typer.Option(help="Processes to fly in.", min=1)] = 1,
@@ -45,6 +46,7 @@ def evaluate(
     from navisplit.evaluate.runner import evaluate as run
 
     given = {"branch": branch, "models": models, "link": link, "byte_weight": byte_weight, "weather": weather}
+    given["max_frame_bytes"] = max_bytes
     flight = from_mapping(FlightConfig, _merged(context, config, given, {"name": policy, "speed_mps": speed}))
     evaluation = Evaluation(world=world, routes=routes, flight=flight, seed=seed)
     with _Progress(quiet=as_json) as progress:

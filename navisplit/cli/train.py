@@ -72,9 +72,9 @@ def export(
 def gate(
     models: Annotated[str, typer.Option("--models", help="Branch set: a name of models/, or a folder.")] = "default",
     families: Annotated[str, typer.Option("--families", help="Families of worlds, with commas.")] = (
-        "forest,neighbourhood"
+        "forest,neighbourhood,urban,warehouse"
     ),
-    worlds: Annotated[int, typer.Option("--worlds", min=2, help="Generated worlds; a fifth is held out.")] = 10,
+    worlds: Annotated[int, typer.Option("--worlds", min=2, help="Generated worlds; a fifth is held out.")] = 12,
     flights: Annotated[int, typer.Option("--flights", min=1, help="Flights in each world.")] = 4,
     thrift: Annotated[
         float, typer.Option("--thrift", min=0.01, max=1.0, help="Share of the richest branch's gain to give for bytes.")

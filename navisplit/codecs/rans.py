@@ -49,7 +49,7 @@ class Rans:
         models = self._of(tables)
         costs = np.take_along_axis(tables.bits, index.reshape(channels, -1), axis=1).sum(axis=1)
         result: list[bytes] = []
-        for first, last in _runs(costs / 8.0, max_payload - HEADER_SIZE):
+        for first, last in runs(costs / 8.0, max_payload - HEADER_SIZE):
             result += _encode_fitting(index, models, Block(first, last, 0, height), max_payload)
         return result
 
@@ -78,7 +78,7 @@ class Rans:
         return self._models[tables]
 
 
-def _runs(sizes: NDArray[np.float32], room: int) -> Iterator[tuple[int, int]]:
+def runs(sizes: NDArray[np.float32], room: int) -> Iterator[tuple[int, int]]:
     """Contiguous channels whose estimated bytes fit in ``room``: (first, last exclusive); at least one channel each."""
     first, used = 0, 0.0
     for channel, size in enumerate(sizes):
@@ -98,19 +98,8 @@ def _encode_fitting(index: NDArray[np.int32], models: list[_Model], block: Block
     data = block.header(index.shape[1]) + words
     if len(data) <= limit:
         return [data]
-    if block.last - block.first > 1:
-        middle = (block.first + block.last) // 2
-        halves = (
-            Block(block.first, middle, block.top, block.bottom),
-            Block(middle, block.last, block.top, block.bottom),
-        )
-    elif block.bottom - block.top > 1:
-        middle = (block.top + block.bottom) // 2
-        halves = (
-            Block(block.first, block.last, block.top, middle),
-            Block(block.first, block.last, middle, block.bottom),
-        )
-    else:
+    halves = block.halves()
+    if halves is None:
         raise UsageError(
             f"A row of {index.shape[2]} symbols takes {len(data)} bytes and a slice holds {limit}; "
             f"allow at least {HEADER_SIZE + 1 + int(index.shape[2] * _WORST_BITS / 8)}."

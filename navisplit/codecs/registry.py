@@ -39,7 +39,7 @@ class FeatureCodec(Protocol):
 
 Codec = TypeVar("Codec", bound=type)
 _BY_NAME: dict[str, FeatureCodec] = {}
-_BUILT_IN = ("navisplit.codecs.rans", "navisplit.codecs.raw8")
+_BUILT_IN = ("navisplit.codecs.rans", "navisplit.codecs.raw8", "navisplit.codecs.context")
 
 
 def register(name: str) -> Callable[[Codec], Codec]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,16 @@ class Block:
     last: int
     top: int
     bottom: int
+
+    def halves(self) -> tuple[Block, Block] | None:
+        """Cut in two, by channels or else by rows; None where there is a single row."""
+        if self.last - self.first > 1:
+            middle = (self.first + self.last) // 2
+            return replace(self, last=middle), replace(self, first=middle)
+        if self.bottom - self.top > 1:
+            middle = (self.top + self.bottom) // 2
+            return replace(self, bottom=middle), replace(self, top=middle)
+        return None
 
     def header(self, height: int) -> bytes:
         """The first bytes of its slice."""

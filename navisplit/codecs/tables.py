@@ -20,25 +20,32 @@ PRECISION = 14
 TOTAL = 1 << PRECISION
 """Sum of every channel's frequencies: 2**14, fine enough that rounding costs < 0.1 % (our choice)."""
 MAX_ALPHABET = 1024
+REACH = 2
+"""Contexts tell neighbours in -REACH .. REACH apart: (2 REACH + 1)**2 of them."""
 _MAX_CHANNELS = 255  # the slice header counts channels in a byte
 
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """Frequencies (C, A) of the symbols ``offset .. offset + A - 1`` of every channel, and offsets (C,).
+    """Frequencies (C * K, A) of the symbols ``offset .. offset + A - 1`` of every channel, and offsets (C,).
 
-    Every frequency is at least 1, so that any symbol of the alphabet can be sent. Raises ModelError otherwise.
+    ``contexts`` is K: how many tables a channel has, one after another; codecs without contexts have one. Every
+    frequency is at least 1, so that any symbol of the alphabet can be sent. Raises ModelError otherwise.
     """
 
     frequencies: NDArray[np.uint32]
     offsets: NDArray[np.int32]
+    contexts: int = 1
 
     def __post_init__(self) -> None:
         """Check shapes and sums, and make the arrays read-only."""
         frequencies, offsets = np.asarray(self.frequencies), np.asarray(self.offsets)
         if frequencies.ndim != 2 or frequencies.dtype.kind not in "iu" or offsets.dtype.kind not in "iu":
             raise ModelError("Frequency tables: expected integers of shape (channels, alphabet) and integer offsets.")
-        channels, alphabet = frequencies.shape
+        rows, alphabet = frequencies.shape
+        channels = rows // max(self.contexts, 1)
+        if self.contexts < 1 or channels * self.contexts != rows:
+            raise ModelError(f"Frequency tables: {rows} rows are no whole number of channels of {self.contexts}.")
         if not (1 <= channels <= _MAX_CHANNELS and 1 <= alphabet <= MAX_ALPHABET and offsets.shape == (channels,)):
             raise ModelError(
                 f"Frequency tables of shape {frequencies.shape} with offsets {offsets.shape}: expected "
@@ -55,7 +62,7 @@ class Tables:
     @property
     def channels(self) -> int:
         """Number of channels."""
-        return self.frequencies.shape[0]
+        return self.frequencies.shape[0] // self.contexts
 
     @property
     def alphabet(self) -> int:
@@ -64,8 +71,18 @@ class Tables:
 
     @cached_property
     def bits(self) -> NDArray[np.float32]:
-        """Cost of every symbol in bits, (C, A)."""
+        """Cost of every symbol in bits, (C * K, A)."""
         return (PRECISION - np.log2(self.frequencies.astype(np.float64))).astype(np.float32)
+
+    def first(self, channels: int) -> Tables:
+        """Those of the first ``channels``, the same object every time."""
+        return self._first.setdefault(
+            channels, Tables(self.frequencies[: channels * self.contexts], self.offsets[:channels], self.contexts)
+        )
+
+    @cached_property
+    def _first(self) -> dict[int, Tables]:
+        return {self.channels: self}
 
     def index(self, symbols: NDArray[np.int16]) -> NDArray[np.int32]:
         """Symbols (C, H, W) to indices into the tables; outside the alphabet they are < 0 or >= A."""
@@ -77,20 +94,20 @@ class Tables:
         return np.clip(symbols, low, low + self.alphabet - 1).astype(np.int16)
 
     def expected_bytes(self, symbols: NDArray[np.int16]) -> float:
-        """Ideal code length of a frame (C, H, W) in bytes, without headers."""
+        """Ideal code length of a frame (C, H, W) in bytes by tables without contexts, without headers."""
         costs = np.take_along_axis(self.bits, self.index(symbols).reshape(self.channels, -1), axis=1)
         return float(costs.sum(dtype=np.float64)) / 8.0
 
     @classmethod
-    def from_counts(cls, counts: ArrayLike, offsets: ArrayLike) -> Tables:
-        """Tables nearest to counts (C, A) seen in training; symbols never seen get frequency 1.
+    def from_counts(cls, counts: ArrayLike, offsets: ArrayLike, contexts: int = 1) -> Tables:
+        """Tables nearest to counts (C * K, A) seen in training; symbols never seen get frequency 1.
 
         Largest remainders, ties to the lower symbol, so that the same counts give the same tables everywhere.
         """
         seen = np.asarray(counts)
         if seen.ndim != 2 or not np.isfinite(seen).all() or (seen < 0).any():
             raise ModelError("Counts: expected finite numbers >= 0 of shape (channels, alphabet).")
-        return cls(np.stack([_apportion(row) for row in seen.astype(np.float64)]), np.asarray(offsets))
+        return cls(np.stack([_apportion(row) for row in seen.astype(np.float64)]), np.asarray(offsets), contexts)
 
     @classmethod
     def uniform(cls, channels: int, alphabet: int, offset: int) -> Tables:
@@ -101,6 +118,7 @@ class Tables:
         """Plain lists for ``branches.json``."""
         return {
             "precision": PRECISION,
+            "contexts": self.contexts,
             "offsets": self.offsets.tolist(),
             "frequencies": self.frequencies.tolist(),
         }
@@ -114,7 +132,10 @@ class Tables:
                 f"Frequency tables: expected precision {PRECISION}, found {found!r}; retrain or re-export."
             )
         try:
-            return cls(np.array(values["frequencies"]), np.array(values["offsets"]))
+            contexts = values.get("contexts", 1)
+            if not isinstance(contexts, int):
+                raise TypeError(f"contexts {contexts!r}")
+            return cls(np.array(values["frequencies"]), np.array(values["offsets"]), contexts)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"Frequency tables: expected lists 'frequencies' and 'offsets' ({error}).") from error
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from navisplit import wire
 from navisplit.config import CameraConfig
+from navisplit.edge.memory import DepthMemory
 from navisplit.edge.policies import DepthImage, Policy, View
 from navisplit.errors import PacketError
 from navisplit.frames import VelocityCommand
@@ -52,8 +53,8 @@ class DepthSource(Protocol):
     ) -> tuple[Any, Any]:
         """Symbols and erasure mask; a lost slice is None. Raises PacketError."""
 
-    def infer(self, branch_id: int, symbols: Any, mask: Any) -> DepthImage:
-        """Depth of the frame. Raises PacketError when the branch does not fit."""
+    def infer(self, branch_id: int, symbols: Any, mask: Any, memory: Any = None) -> DepthImage:
+        """Depth of the frame; ``memory`` is the last one as seen from here. Raises PacketError (branch, shape)."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class Session:
     """One drone."""
 
     policy: Policy
+    memory: DepthMemory
     frame: Frame | None = None
     answered: int = -1  # newest sequence answered
     heard_ns: int | None = None
@@ -123,7 +125,7 @@ class EdgeServer:
     def session(self, source: str = "") -> Session:
         """The session of a drone; made when first asked for, the longest silent one forgotten beyond MAX_SESSIONS."""
         if source not in self._sessions:
-            self._sessions[source] = Session(self._policy_factory())
+            self._sessions[source] = Session(self._policy_factory(), DepthMemory(self.camera))
             if len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
         self._sessions.move_to_end(source)
@@ -180,6 +182,7 @@ class EdgeServer:
         if session.heard_ns is not None and now_ns - session.heard_ns > RESTART_AFTER_NS:
             session.answered, session.frame = -1, None
             session.policy.reset()
+            session.memory.forget()
         frame = session.frame
         newest = frame.first.sequence if frame is not None else session.answered + 1
         if packet.sequence < newest:
@@ -199,7 +202,8 @@ class EdgeServer:
         session.answered = first.sequence
         started = time.perf_counter_ns()
         symbols, mask = self.depth_source.decode(first.branch, first.codec, first.shape, frame.slices)
-        depth = self.depth_source.infer(first.branch, symbols, mask)
+        depth = self.depth_source.infer(first.branch, symbols, mask, session.memory.recall(first.state, first.stamp_ns))
+        session.memory.keep(depth, first.state, first.stamp_ns)
         decoded = time.perf_counter_ns()
         decision = session.policy.act(depth, View.of(self.camera, depth.depth), first.state, first.stamp_ns)
         planned = time.perf_counter_ns()

@@ -25,7 +25,7 @@ class Depth:
 
 
 class Tail:
-    """Decodes and infers; keeps no state between frames."""
+    """Decodes and infers; keeps no state between frames: what it remembers is handed to it."""
 
     def __init__(self, branch_set: BranchSet) -> None:
         self.branch_set = branch_set
@@ -45,13 +45,22 @@ class Tail:
             )
         return codec_by_id(codec_id).decode(slices, spec.shape, spec.tables)
 
-    def infer(self, branch_id: int, symbols: NDArray[np.int16], mask: NDArray[np.bool_]) -> Depth:
+    def infer(
+        self,
+        branch_id: int,
+        symbols: NDArray[np.int16],
+        mask: NDArray[np.bool_],
+        memory: NDArray[np.float32] | None = None,
+    ) -> Depth:
         """Symbols (C, H, W) and mask, (C, H, W) or (C,), True where received, to depth.
+
+        ``memory`` (13, H, W) is the last answer as seen from here (``navisplit.nets.memory``).
 
         Raises PacketError for an unknown branch or symbols of another shape.
         """
         import torch
 
+        from navisplit.nets.memory import as_tensor
         from navisplit.nets.tail import clip_depth
 
         spec = self._spec(branch_id)
@@ -61,7 +70,8 @@ class Tail:
         with torch.inference_mode():
             values = torch.from_numpy(symbols.astype(np.float32))[None].contiguous(memory_format=torch.channels_last)
             known = torch.from_numpy(received.astype(np.float32))[None]
-            log_depth, log_scale = self.branch_set.tail(values, known, spec.name)
+            last = None if memory is None else as_tensor(memory)
+            log_depth, log_scale = self.branch_set.tail(values, known, spec.name, last)
             return Depth(clip_depth(log_depth)[0].numpy(), log_scale.exp()[0].numpy())
 
     def _spec(self, branch_id: int) -> BranchSpec:

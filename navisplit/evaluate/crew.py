@@ -41,7 +41,8 @@ class Models:
         """Fresh objects for a flight; the branch set's name in ``config`` has been resolved already."""
         oracle = Oracle() if self.head is None else None
         head = oracle or self.head
-        onboard = Onboard(head, self._gate(config, rng), self.model_hash)
+        gate, period_s = self._gate(config, rng), config.camera.period_ns * 1e-9
+        onboard = Onboard(head, gate, self.model_hash, max_frame_bytes=config.max_frame_bytes, period_s=period_s)
         server = EdgeServer(oracle or self.tail, lambda: make_policy(config.policy), config.camera, self.model_hash)
         return Crew(onboard, server, oracle)
 

@@ -50,7 +50,7 @@ class Oracle:
         self._next += 1
         return self._next - 1
 
-    def encode(self, activations: int, branch: str) -> OracleFrame:
+    def encode(self, activations: int, branch: str, max_bytes: int | None = None) -> OracleFrame:
         """The frame's number in a packet's payload."""
         return OracleFrame([activations.to_bytes(8, "little")])
 
@@ -62,7 +62,7 @@ class Oracle:
             raise PacketError("An oracle's frame is one slice of eight bytes; this is another head's packet.")
         return int.from_bytes(slices[0], "little"), None
 
-    def infer(self, branch_id: int, symbols: Any, mask: Any) -> Depth:
+    def infer(self, branch_id: int, symbols: Any, mask: Any, memory: Any = None) -> Depth:
         """The true depth. Raises PacketError when the frame is forgotten."""
         if symbols not in self._depths:
             raise PacketError(f"Frame {symbols} is not among the last {_REMEMBERED} that the oracle saw.")

@@ -30,7 +30,7 @@ class BranchConfig:
     target_bytes: int  # mean bytes per frame that training steers to, where the codec has a rate to steer
     stride: int = 1  # of the bottleneck behind the trunk's grid: 1 (18x32) or 2 (9x16)
     limit: int = 15  # symbols are integers in [-limit, limit]
-    codec: str = "rans"
+    codec: str = "context"
 
     @property
     def rated(self) -> bool:
@@ -47,10 +47,11 @@ class BranchConfig:
 
 
 DEFAULT_BRANCHES = (
-    BranchConfig("b0", channels=6, target_bytes=100, stride=2),
-    BranchConfig("b1", channels=4, target_bytes=300),
-    BranchConfig("b2", channels=8, target_bytes=800),
-    BranchConfig("b3", channels=16, target_bytes=2000),
+    BranchConfig("b0", channels=6, target_bytes=80, stride=2),
+    BranchConfig("b1", channels=4, target_bytes=200),
+    BranchConfig("b2", channels=8, target_bytes=500),
+    BranchConfig("b3", channels=16, target_bytes=1300),
+    BranchConfig("b4", channels=24, target_bytes=3600),
 )
 
 
@@ -67,6 +68,7 @@ class Architecture:
     detail_width: int = 32  # of the tail at stride 4
     teacher_widths: tuple[int, int, int] = (32, 64, 128)
     teacher_blocks: tuple[int, int] = (1, 4)
+    memory: bool = True  # whether the tail also sees its own last answer
     branches: tuple[BranchConfig, ...] = field(default=DEFAULT_BRANCHES)
 
     def __post_init__(self) -> None:

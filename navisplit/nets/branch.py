@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from navisplit.nets.architecture import Architecture, BranchConfig
 from navisplit.nets.blocks import ConvNorm, Separable
+from navisplit.nets.quantiser import round_symbols
 from navisplit.nets.trunk import Trunk
 
 INITIAL_GAIN = 4.0
@@ -37,6 +38,10 @@ class HeadNetwork(nn.Module):
         self.branches = nn.ModuleDict(
             {branch.name: Bottleneck(self.trunk.channels, branch) for branch in architecture.branches}
         )
+
+    def symbols(self, features: Tensor, branch: BranchConfig) -> Tensor:
+        """Trunk features (B, F, 18, 32) -> rounded symbols of one branch (B, C, h, w) int16."""
+        return round_symbols(self.branches[branch.name](features).float(), branch.limit)
 
     def forward(self, rgb: Tensor, branch: str) -> Tensor:
         """Normalised RGB (B, 3, H, W) -> unrounded values of one branch (B, C, h, w)."""

@@ -1,7 +1,8 @@
 """Quantisation at the cut and its learned rate.
 
 Training adds uniform noise in [-1/2, 1/2) in place of rounding and charges the negative log-likelihood of the noisy
-value under a factorised prior (Balle et al., arXiv 1611.01704; Entropic Student, arXiv 2203.08875). The prior only
+value under a prior (Balle et al., arXiv 1611.01704; Entropic Student, arXiv 2203.08875), here one that looks at two
+neighbours, as context models do (Minnen et al., arXiv 1809.02736). The prior only
 shapes the training: after it, integer frequency tables are counted on validation frames and shipped.
 """
 
@@ -11,6 +12,9 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+from navisplit.codecs.tables import REACH
 
 
 def clip_symbols(values: Tensor, limit: int) -> Tensor:
@@ -30,20 +34,34 @@ def round_symbols(values: Tensor, limit: int) -> Tensor:
     return values.round().clamp(-limit, limit).to(torch.int16)
 
 
-class LogisticMixturePrior(nn.Module):
-    """Factorised prior: per channel a mixture of logistic distributions, integrated over the unit bin."""
+class ContextPrior(nn.Module):
+    """Per channel a mixture of logistic distributions, integrated over the unit bin, given two neighbours.
 
-    def __init__(self, channels: int, components: int = 3) -> None:
+    The neighbours left and above are those that the codec ``context`` looks at: what is charged in training is close to
+    what is sent. A small network per channel turns them into the mixture's parameters.
+    """
+
+    def __init__(self, channels: int, components: int = 3, hidden: int = 8) -> None:
         super().__init__()
-        spread = torch.linspace(-2.0, 2.0, components)
-        self.mean = nn.Parameter(spread.repeat(channels, 1))
-        self.log_scale = nn.Parameter(torch.full((channels, components), math.log(0.5)))
-        self.weight = nn.Parameter(torch.zeros(channels, components))
+        self.components = components
+        self.look = nn.Parameter(torch.randn(channels, hidden, 2) * 0.5)
+        self.look_bias = nn.Parameter(torch.randn(channels, hidden, 1) * 0.5)
+        self.shape = nn.Parameter(torch.randn(channels, 3 * components, hidden) * 0.05)
+        mean = torch.linspace(-2.0, 2.0, components)
+        start = torch.cat([mean, torch.full((components,), math.log(0.5)), torch.zeros(components)])
+        self.shape_bias = nn.Parameter(start.repeat(channels, 1).unsqueeze(2))
 
     def bits(self, values: Tensor) -> Tensor:
         """Bits of each frame: (B, C, H, W) -> (B,)."""
-        x = values.permute(0, 2, 3, 1).unsqueeze(-1)  # (B, H, W, C, 1)
-        scale = self.log_scale.exp() + 0.05
-        upper, lower = torch.sigmoid((x + 0.5 - self.mean) / scale), torch.sigmoid((x - 0.5 - self.mean) / scale)
-        likelihood = ((upper - lower) * self.weight.softmax(-1)).sum(-1)
-        return -torch.log2(likelihood.clamp_min(1e-6)).sum((1, 2, 3))
+        near = values.clamp(-REACH - 0.5, REACH + 0.5)
+        left = functional.pad(near, (1, 0))[..., :-1]
+        above = functional.pad(near, (0, 0, 1, 0))[..., :-1, :]
+        seen = torch.stack([left, above]).permute(2, 0, 1, 3, 4).flatten(2)  # (C, 2, B H W)
+        hidden = torch.baddbmm(self.look_bias, self.look, seen).relu()
+        parameters = torch.baddbmm(self.shape_bias, self.shape, hidden)
+        mean, log_scale, weight = parameters.split(self.components, dim=1)  # (C, components, B H W) each
+        scale = log_scale.clamp(-6.0, 4.0).exp() + 0.05
+        x = values.permute(1, 0, 2, 3).flatten(1).unsqueeze(1)
+        upper, lower = torch.sigmoid((x + 0.5 - mean) / scale), torch.sigmoid((x - 0.5 - mean) / scale)
+        likelihood = ((upper - lower) * weight.softmax(1)).sum(1)
+        return -torch.log2(likelihood.clamp_min(1e-6)).view(values.shape[1], len(values), -1).sum((0, 2))

@@ -1,7 +1,7 @@
 """The edge's half: received symbols to depth, with its uncertainty.
 
-    symbols CxhXw + mask -> adapter (one per branch) -> 96x18x32 -> pyramid 18x32 / 9x16 / 5x8 and back
-      -> 32x36x64 -> log depth and log scale 2x72x128
+    symbols CxhXw + mask -> adapter (one per branch) -> 96x18x32 (+ what is remembered)
+      -> pyramid 18x32 / 9x16 / 5x8 and back -> 32x36x64 -> log depth and log scale 2x72x128
 
 All resolution that is left is in the 18x32 grid, so the last steps upsample by pixel shuffle (arXiv 1609.05158): most
 of the work stays at low resolution, where it is cheap.
@@ -17,10 +17,9 @@ from torch.nn import functional
 
 from navisplit.nets.architecture import MAX_DEPTH_M, MIN_DEPTH_M, Architecture, BranchConfig
 from navisplit.nets.blocks import ConvNorm, Separable, residuals, resize
+from navisplit.nets.memory import TYPICAL_DEPTH_M, Recall
 
 LOG_SCALE_RANGE = (-4.0, 1.5)
-TYPICAL_DEPTH_M = 8.0
-"""The depth that an untrained body answers: close to the median of the training data, for a calm start (our choice)."""
 
 
 class Adapter(nn.Module):
@@ -74,19 +73,40 @@ class DepthBody(nn.Module):
 
 
 class TailNetwork(nn.Module):
-    """Adapters of all branches and the shared body."""
+    """Adapters of all branches, the memory's, and the shared body."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        width = architecture.body_widths[0]
+        width, self.grid = architecture.body_widths[0], architecture.grid
         self.adapters = nn.ModuleDict(
-            {branch.name: Adapter(branch, width, architecture.grid) for branch in architecture.branches}
+            {branch.name: Adapter(branch, width, self.grid) for branch in architecture.branches}
         )
+        self.recall = Recall(width) if architecture.memory else None
         self.body = DepthBody(architecture)
 
-    def forward(self, symbols: Tensor, received: Tensor, branch: str) -> tuple[Tensor, Tensor]:
-        """Symbols of one branch and their mask -> (log depth, log scale), both (B, 72, 128)."""
-        return self.body(self.adapters[branch](symbols, received))
+    def forward(
+        self,
+        symbols: Tensor,
+        received: Tensor,
+        branch: str,
+        memory: Tensor | None = None,
+        present: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Symbols of one branch and their mask, and maybe a memory, -> (log depth, log scale), both (B, 72, 128).
+
+        ``memory`` (B, 13, 18, 32) is that of ``navisplit.nets.memory``; ``present`` (B,) tells which frames have one.
+        """
+        return self.body(self.inputs(symbols, received, branch, memory, present))
+
+    def inputs(
+        self, symbols: Tensor, received: Tensor, branch: str, memory: Tensor | None, present: Tensor | None = None
+    ) -> Tensor:
+        """The body's input (B, width, 18, 32)."""
+        known = self.adapters[branch](symbols, received)
+        if memory is None or self.recall is None:
+            return known
+        there = memory.new_ones(len(memory)) if present is None else present
+        return known + self.recall(memory, there)
 
 
 def clip_depth(log_depth: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """The head's trunk: what the drone computes for every frame, whichever branch the gate picks.
 
-rgb 3x144x256 -> conv s2 16 -> separable s2 32 -> residual -> conv s2 64 -> residuals -> features 64x18x32
+rgb 3x144x256 -> conv s2 16 -> conv s2 32 -> residual -> conv s2 64 -> residuals -> features 64x18x32
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from navisplit.nets.blocks import ConvNorm, Separable, residuals
+from navisplit.nets.blocks import ConvNorm, residuals
 
 
 class Trunk(nn.Sequential):
@@ -19,7 +19,7 @@ class Trunk(nn.Sequential):
         stem, middle, out = widths
         super().__init__(
             ConvNorm(3, stem, stride=2),
-            Separable(stem, middle, stride=2),
+            ConvNorm(stem, middle, stride=2),  # dense: torch's backward pass of a strided depthwise one is far slower
             residuals(middle, blocks[0]),
             ConvNorm(middle, out, stride=2),
             residuals(out, blocks[1]),

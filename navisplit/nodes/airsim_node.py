@@ -1,9 +1,10 @@
 """The vehicle in AirSim, or in our simulator, as ROS topics.
 
-Publishes ``camera/image_raw``, ``camera/camera_info``, ``odom``, ``imu``, ``collision``, ``/clock`` and, where tf2_msgs
-is installed, ``/tf``. Subscribes ``cmd_vel``: a velocity in ``odom`` or ``map`` (world), ``base_link`` or no frame
-(body). A command lasts ``command_s``, so that it does not outlive the node that sent it. With ``show_branch`` it also
-listens to ``branch`` and ``features``, and writes the branch and the bytes of each frame on the simulator's screen.
+Publishes ``camera/image_raw``, ``camera/camera_info``, ``odom``, ``imu``, ``collision``, ``collision_object`` (the name
+of what was hit, empty without a hit), ``/clock`` and, where tf2_msgs is installed, ``/tf``. Subscribes ``cmd_vel``: a
+velocity in ``odom`` or ``map`` (world), ``base_link`` or no frame (body). A command lasts ``command_s``, so that it
+does not outlive the node that sent it. With ``show_branch`` it also listens to ``branch`` and ``features``, and
+writes the branch and the bytes of each frame on the simulator's screen.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from navisplit.vehicle.gate import SKIP
 
 CAMERA_FRAME = "camera_optical"
 COLLISION_PERIOD_S = 0.1
+NAMELESS = "something without a name"  # was hit
 
 
 def connect(host: str, port: int, timeout_s: float, origin: list[float]) -> Any:
@@ -76,6 +78,7 @@ class AirsimNode(WorkerNode):
         self._odom = self.create_publisher(OdometryMessage, "odom", qos.SENSOR)
         self._imu = self.create_publisher(Imu, "imu", qos.SENSOR)
         self._collision = self.create_publisher(Bool, "collision", qos.LATCHED)
+        self._collision_object = self.create_publisher(String, "collision_object", qos.LATCHED)
         self._clock = self.create_publisher(ClockMessage, "/clock", qos.SENSOR)
         self._frames = FramePublisher(self, self._camera.offset_x_m, CAMERA_FRAME)
 
@@ -122,8 +125,12 @@ class AirsimNode(WorkerNode):
             self._imu.publish(messages.imu_message(before, odometry))
 
     def _on_collision(self) -> None:
-        if self._vehicle is not None:
-            self._collision.publish(Bool(data=bool(self._vehicle.collided().has_collided)))
+        if self._vehicle is None:
+            return
+        collision = self._vehicle.collided()
+        name = (collision.object_name or NAMELESS) if collision.has_collided else ""
+        self._collision_object.publish(String(data=name))
+        self._collision.publish(Bool(data=bool(collision.has_collided)))
 
     def _on_command(self, message: TwistStamped) -> None:
         if self._vehicle is None:

@@ -26,10 +26,6 @@ from navisplit.vehicle.gate import SKIP
 
 SILENCE_S = 5.0
 """Without odometry for this long the simulator is taken for dead (our choice)."""
-COLLISION_DELAY_NS = 1_000_000_000
-"""A collision is told within this time: its sensor is polled ten times a second, on a machine that may be busy."""
-NEAR_MISS_M = 1.0
-"""What the vehicle hit was closer to its centre than this."""
 
 
 class FlightLog:
@@ -47,7 +43,7 @@ class FlightLog:
         self._odometry: deque[Odometry] = deque(maxlen=128)
         self._heard_ns = self._started_ns = 0  # on the steady clock
         self._start_ns: int | None = None  # on the vehicle's clock
-        self._hit = False
+        self._hit = ""  # name of what was hit first
         self._sizes: dict[int, int] = {}  # capture stamp -> bytes, of frames not in _samples yet
         self._named: list[str] = []  # branches of frames whose packets have not come yet
         self._samples: list[Sample] = []
@@ -88,9 +84,10 @@ class FlightLog:
             self._path.append(odometry.position)
             self._speeds.append(float(np.linalg.norm(odometry.velocity)))
 
-    def on_collision(self, hit: bool) -> None:
-        """The collision sensor; what it says before the start (a landed vehicle) does not count."""
-        self._hit = self._hit or (hit and self.started)
+    def on_collision(self, name: str) -> None:
+        """What the collision sensor names, empty for nothing; before the start (a landed vehicle) it does not count."""
+        if self.started:
+            self._hit = self._hit or name
 
     def on_guard(self, stage: str, counters: Mapping[str, int]) -> None:
         """The guard's stage, and what it has counted so far."""
@@ -165,7 +162,7 @@ class FlightLog:
         if not np.isfinite(position).all():
             return Outcome.ERROR, "the vehicle's position is not finite"
         if self._hit:
-            return Outcome.COLLISION, self._what_was_hit()
+            return Outcome.COLLISION, self._hit
         low = -math.inf if self.route.min_z is None else self.route.min_z
         high = math.inf if self.route.max_z is None else self.route.max_z
         if not low <= position[2] <= high:
@@ -236,16 +233,6 @@ class FlightLog:
         steps = max(2, int(np.linalg.norm(way) / 0.5))
         line = self._path[0] + way * np.linspace(0.0, 1.0, steps)[:, None]
         return float(np.mean(self._query.nearest(line, NEAR_M)[0] < CROWDED_M))
-
-    def _what_was_hit(self) -> str:
-        """The object that the recent path came closest to: the word of a collision comes some odometry late."""
-        if self._query is None:
-            return ""
-        since_ns = self._odometry[-1].stamp_ns - COLLISION_DELAY_NS
-        path = np.array([o.position for o in self._odometry if o.stamp_ns >= since_ns])
-        distances, indices, _, _ = self._query.nearest(path, NEAR_MISS_M)
-        index = int(indices[np.argmin(distances)])
-        return self._query.scene.objects[index].name if index >= 0 else ""
 
 
 def _three(vector: Vector) -> tuple[float, float, float]:

@@ -38,12 +38,13 @@ class HeadNode(WorkerNode):
         super().__init__("head_node", **node_arguments)
         models = declare(self, "models", "default", "branch set: a name of models/, or a folder")
         weight = declare(self, "byte_weight", 1.0, "the gate's price of bytes; 0 always sends the best branch")
+        most = declare(self, "max_frame_bytes", 0, "frames are trimmed to this; 0: never; may be set", live=True)
         branch = declare(self, "branch", "gate", "gate, or the branch to send; may be set in flight", live=True)
         camera, guard = declare_config(self, CameraConfig, "camera"), declare_config(self, GuardConfig, "guard")
         self._key = link_key()
         config = FlightConfig(models=models, branch=branch, byte_weight=weight, camera=camera, guard=guard)
         self._models = load(config)
-        self._onboard = self._models.onboard(self._key)
+        self._onboard = self._models.onboard(self._key, most, camera.period_ns * 1e-9)
         self._select(branch)
         self._odometry: deque[Odometry] = deque(maxlen=REMEMBERED)
         self._sent: deque[int] = deque(maxlen=REMEMBERED)
@@ -63,6 +64,10 @@ class HeadNode(WorkerNode):
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         for parameter in parameters:
+            if parameter.name == "max_frame_bytes":
+                if int(parameter.value) < 0:
+                    return SetParametersResult(successful=False, reason="max_frame_bytes: expected bytes >= 0")
+                self._onboard.max_frame_bytes = int(parameter.value)
             if parameter.name != "branch":
                 continue
             try:

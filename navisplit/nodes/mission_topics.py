@@ -10,7 +10,7 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry as OdometryMessage
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import Bool, String, UInt8MultiArray
+from std_msgs.msg import String, UInt8MultiArray
 
 from navisplit import wire
 from navisplit.errors import PacketError
@@ -46,7 +46,7 @@ def listen(node: Node, log: FlightLog, key: bytes | None, now_ns: Callable[[], i
     node.create_subscription(String, "branch", lambda m: log.on_branch(m.data), qos.STATE)
     node.create_subscription(TwistStamped, "cmd_vel", on_command, qos.SENSOR)
     node.create_subscription(UInt8MultiArray, "answer", on_answer, qos.PACKETS)
-    node.create_subscription(Bool, "collision", lambda m: log.on_collision(m.data), qos.LATCHED)
+    node.create_subscription(String, "collision_object", lambda m: log.on_collision(m.data), qos.LATCHED)
     node.create_subscription(Image, "camera/image_raw", lambda m: log.on_image(messages.image_array(m)), qos.SENSOR)
     node.create_subscription(Image, "edge/depth", lambda m: log.on_depth(messages.depth_array(m)), qos.SENSOR)
     node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, qos.STATE)

@@ -27,9 +27,10 @@ class OnboardModels:
     gate: Gate | None = None
     why_no_gate: str = ""
 
-    def onboard(self, key: bytes | None) -> Onboard:
+    def onboard(self, key: bytes | None, max_frame_bytes: int = 0, period_s: float = 0.1) -> Onboard:
         """Head and gate of one drone."""
-        return Onboard(self.head, self.gate or self.branches[-1], self.hash, key=key)
+        gate = self.gate or self.branches[-1]
+        return Onboard(self.head, gate, self.hash, key=key, max_frame_bytes=max_frame_bytes, period_s=period_s)
 
     def check(self, branch: str) -> None:
         """Raise ModelError or UsageError where ``branch`` is neither a gate that is there nor a branch of the set."""

@@ -30,6 +30,7 @@ TOPICS: tuple[tuple[str, type, QoSProfile], ...] = (
     ("odom", Odometry, qos.SENSOR),
     ("imu", Imu, qos.SENSOR),
     ("collision", Bool, qos.LATCHED),
+    ("collision_object", String, qos.LATCHED),
     ("goal_pose", PoseStamped, qos.LATCHED),
     ("branch", String, qos.STATE),
     ("features", CompressedImage, qos.PACKETS),

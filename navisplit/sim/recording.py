@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from navisplit.frames import Quaternion, Vector
+from navisplit.sim.flight.quadrotor import STEP_NS
 from navisplit.sim.settings_reader import Reader
 
 TABLE, IMAGES = "airsim_rec.txt", "images"
@@ -85,7 +86,7 @@ class Recording:
 
     def take(self, rows: list[Row]) -> list[Row]:
         """Those of the vehicles' rows that are recorded now; the next record is an interval later."""
-        self.due_ns = max(row.stamp_ns for row in rows) + max(1, round(self.settings.interval_s * 1e9))
+        self.due_ns = max(row.stamp_ns for row in rows) + max(STEP_NS, round(self.settings.interval_s * 1e9))
         if self.busy:
             self.left_out += 1
             return []  # as AirSim, whose thread is then still at work on the last one

@@ -1,4 +1,8 @@
-"""A scene, its vehicles and a clock of exact 3 ms steps. Pure: whoever drives it decides when time passes."""
+"""A scene, its vehicles and an exact clock. Pure: whoever drives it decides when time passes.
+
+The world moves in steps of 3 ms counted from the start. The clock may stand anywhere between two of them: all is then
+as the newest step left it, so that a flight does not depend on the portions in which time passes.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,9 @@ import numpy as np
 from navisplit.errors import SimulatorError, UsageError, nearest_name
 from navisplit.frames import Vector, swap_ned_enu, swap_quaternion
 from navisplit.sim.atmosphere import Atmosphere, Conditions
+from navisplit.sim.falling import Falling
 from navisplit.sim.flight import quadrotor
-from navisplit.sim.flight.contact import SceneProbe
+from navisplit.sim.flight.contact import SceneProbe, risen
 from navisplit.sim.flight.encounters import Encounters
 from navisplit.sim.flight.vehicle import Vehicle
 from navisplit.sim.geodesy import geo_of
@@ -53,9 +58,10 @@ class Simulation:
         self.settings = settings or Settings()
         self.seed = seed
         self._start_ns = start_ns
-        self._owed_ns = 0
+        self._done = 0  # steps
         self.clock_ns = start_ns
         self.things = Things(scene)
+        self._falling = Falling(self.things)
         self.atmosphere = Atmosphere(scene.light, self.settings.origin, scene.weather)
         if self.settings.time_of_day is not None:
             self.atmosphere.set_time_of_day(self.settings.time_of_day, start_ns)
@@ -79,22 +85,27 @@ class Simulation:
 
     def _build(self, name: str) -> Vehicle:
         setup, start = self._setups[name], self.scene.player_start
+        wanted = np.asarray(start.position) + swap_ned_enu(setup.position)
+        origin = risen(self.probe, wanted) if self.settings.flies else wanted
+        from_start = swap_ned_enu(origin - start.position)
         vehicle = Vehicle(
             name,
             self.probe,
-            origin=np.asarray(start.position) + swap_ned_enu(setup.position),
+            origin=origin,
             yaw=start.yaw if setup.yaw_deg is None else np.pi / 2 - np.radians(setup.yaw_deg),
             armed=setup.armed,
             flies=self.settings.flies,
             altitude_m=self.settings.origin.altitude,
-            time_ns=self.clock_ns,
+            time_ns=self._start_ns + self._done * quadrotor.STEP_NS,
             object_names=self._names,
             motion=self._motion,
+            push=self._push,
             cameras=setup.mounted_cameras(),
             sensors=setup.sensors,
-            site=Site(lambda place: geo_of(place + setup.position, self.settings.origin), self.seed),
+            site=Site(lambda place: geo_of(place + from_start, self.settings.origin), self.seed),
         )
         vehicle.pilot.air[quadrotor.WIND_AT : quadrotor.ALTITUDE_AT] = self.wind
+        vehicle.pilot.lead_ns = self.clock_ns - vehicle.pilot.time_ns
         return vehicle
 
     def add_vehicle(self, name: str, setup: VehicleSettings) -> Vehicle:
@@ -111,6 +122,7 @@ class Simulation:
             vehicle.cancel()
         self.scene, self.renderer = scene, renderer
         self.things = Things(scene)
+        self._falling = Falling(self.things)
         self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
         self.atmosphere.enter(scene.light, scene.weather)
         self.markers.clear()
@@ -153,19 +165,24 @@ class Simulation:
         self.steps(1)
 
     def steps(self, count: int) -> None:
-        """``count`` steps of 3 ms. Actors move at multiples of ``MOTION_S``, however the steps are asked for."""
+        """Let ``count`` times 3 ms pass."""
+        self.advance_ns(count * quadrotor.STEP_NS)
+
+    def _step(self, count: int) -> None:
+        """``count`` steps. Actors move at multiples of ``MOTION_S``, however the steps are asked for."""
         while count > 0:
-            passed = (self.clock_ns - self._start_ns) // quadrotor.STEP_NS
-            chunk = min(count, _MOTION_STEPS - passed % _MOTION_STEPS) if self.things.acting else count
+            moving = self.things.acting or self._falling
+            chunk = min(count, _MOTION_STEPS - self._done % _MOTION_STEPS) if moving else count
             self._see_changes()
             chunk = self._encounters.free(self.vehicles, chunk)
             for vehicle in self._vehicles.values():
                 vehicle.advance(chunk)
             self._encounters.settle(self.vehicles)
-            self.clock_ns += chunk * quadrotor.STEP_NS
+            self._done += chunk
             count -= chunk
-            if (passed + chunk) % _MOTION_STEPS == 0:
-                self.things.advance((self.clock_ns - self._start_ns) * 1e-9)
+            if self._done % _MOTION_STEPS == 0:
+                self.things.advance(self._done * quadrotor.STEP_NS * 1e-9)
+                self._falling.advance(MOTION_S, self.probe, self._names)
 
     def _see_changes(self) -> None:
         """Tell the vehicles when something around them is not where they last looked."""
@@ -185,8 +202,25 @@ class Simulation:
 
     def _motion(self, number: int, point: Vector) -> Vector:
         """Velocity (3,) m/s of a point of an object by its number, ENU."""
-        moves = len(self.scene.objects) <= number < len(self._names)
-        return self.things.motion(self._names[number], point) if moves else np.zeros(3)
+        if not len(self.scene.objects) <= number < len(self._names):
+            return np.zeros(3)
+        name = self._names[number]
+        return self._falling.motion(name) if name in self._falling else self.things.motion(name, point)
+
+    def _push(self, number: int, impulse: Vector) -> None:
+        """A vehicle hits an object by its number with an impulse (3,) N s, ENU."""
+        if 0 <= number < len(self._names):
+            self._falling.push(self._names[number], impulse)
+
+    def drop(self, name: str) -> None:
+        """Let an object fall from where it is now on, whatever it did before."""
+        self._present()
+        self._falling.drop(name, self.probe, self._names.index(name))
+
+    def moved(self, name: str) -> None:
+        """Tell that a script has put an object somewhere: one with physics falls from there."""
+        if name in self._falling:
+            self.drop(name)
 
     def snapshot(self, without: str | None = None) -> MovingLayer:
         """All that moved or moves, vehicles too, as it is now: for a picture that is drawn later, in any thread.
@@ -219,20 +253,19 @@ class Simulation:
         return Thing(vehicle.name, self._layers.airframe, *pose, segmentation_id=label, vehicle=True)
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass: whole steps now, the rest carried to the next call."""
+        """Let ``seconds`` pass, to the nanosecond."""
         self.advance_ns(round(seconds * 1e9))
 
     def advance_ns(self, nanoseconds: int) -> None:
-        """As ``advance``, without rounding."""
-        self._owed_ns += nanoseconds
-        count = self._owed_ns // quadrotor.STEP_NS
-        if count > 0:
-            self._owed_ns -= count * quadrotor.STEP_NS
-            self.steps(count)
+        """Let time pass: the clock goes on by exactly this much, and the steps that it has then reached are taken."""
+        end_ns = self.clock_ns + nanoseconds
+        self._step((end_ns - self._start_ns) // quadrotor.STEP_NS - self._done)
+        self.clock_ns = end_ns
+        for vehicle in self._vehicles.values():
+            vehicle.pilot.lead_ns = end_ns - vehicle.pilot.time_ns
 
     def reset(self) -> None:
         """Every vehicle back to its start. The clock goes on, as AirSim's does."""
-        self._owed_ns = 0
         for vehicle in self._vehicles.values():
             vehicle.reset()
 

@@ -20,12 +20,13 @@ def to_tensors(batch: Batch) -> tuple[Tensor, Tensor]:
     return normalise(rgb), torch.from_numpy(batch.depth).clamp(MIN_DEPTH_M, MAX_DEPTH_M)
 
 
-def augmented(batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """(clean input, augmented input, depth): the teacher of a distillation sees the clean one."""
+def augmented(batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, bool]:
+    """(clean input, augmented input, depth, whether mirrored): the teacher of a distillation sees the clean one."""
     clean, depth = to_tensors(batch)
-    if rng.random() < 0.5:
+    flipped = bool(rng.random() < 0.5)
+    if flipped:
         clean, depth = clean.flip(3).contiguous(memory_format=torch.channels_last), depth.flip(2)
-    return clean, photometric(clean, rng), depth
+    return clean, photometric(clean, rng), depth, flipped
 
 
 def photometric(image: Tensor, rng: np.random.Generator) -> Tensor:

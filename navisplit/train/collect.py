@@ -33,7 +33,7 @@ from navisplit.sim.worlds.registry import (
     training_families,
 )
 from navisplit.train.clips import CLIP
-from navisplit.train.dataset import DATASET_FILE, WORLD_FILE
+from navisplit.train.dataset import DATASET_FILE, FORMAT_VERSION, WORLD_FILE
 from navisplit.train.filming import Day, film_world
 
 FIRST_SEED = {"train": 1000, "validation": 900, "test": 800}
@@ -42,7 +42,6 @@ SEED_STEP = 1000
 """Training seeds of data set S start at 1000 + 1000 S; validation and test worlds and poses are the same for all S."""
 LIGHTS = 3
 """Times of day, each with a weather, of a world: the clips are shared out among them."""
-_FORMAT = 2
 
 Log = Callable[[str], None]
 
@@ -168,7 +167,7 @@ def _write_info(out: Path, camera: CameraConfig) -> None:
     """The data set's description. Raises UsageError when the folder holds other data."""
     intrinsics = camera.intrinsics
     info = {
-        "version": _FORMAT,
+        "version": FORMAT_VERSION,
         "width": intrinsics.width,
         "height": intrinsics.height,
         "intrinsics": [intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy],

@@ -25,11 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.errors import UsageError
+from navisplit.frames import Intrinsics
 from navisplit.train.clips import CLIP
 from navisplit.train.packing import Pictures
 
 SPLITS = ("train", "validation", "test")
 WORLD_FILE, DATASET_FILE = "world.json", "dataset.json"
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Batch:
     depth: NDArray[np.float32]  # (B, H/2, W/2) m, infinite sky as stored
     segmentation: NDArray[np.uint8]  # (B, H/2, W/2)
     pose: NDArray[np.float64]  # (B, 7) ENU position, quaternion x y z w of the camera (FLU)
+    time: NDArray[np.float64]  # (B,) s since the first frame of its clip
 
     def __len__(self) -> int:
         return len(self.rgb)
@@ -56,9 +59,10 @@ class DepthData:
             raise UsageError(
                 f"{folder} has no finished world under '{split}'. Render data with `navisplit collect --out {folder}`."
             )
+        self.depth_intrinsics = _depth_intrinsics(folder)
         self.folder, self.split, self.worlds = folder, split, [p.name for p in finished]
         self._arrays = [
-            {name: np.load(p / f"{name}.npy", mmap_mode="r") for name in ("depth", "segmentation", "pose")}
+            {name: np.load(p / f"{name}.npy", mmap_mode="r") for name in ("depth", "segmentation", "pose", "time")}
             for p in finished
         ]
         self._pictures = [Pictures(p) for p in finished]
@@ -75,15 +79,15 @@ class DepthData:
 
     def take(self, indices: NDArray[np.int64]) -> Batch:
         """The frames of these indices, 0 .. len - 1."""
-        parts: dict[str, list[NDArray]] = {"rgb": [], "depth": [], "segmentation": [], "pose": []}
+        parts: dict[str, list[NDArray]] = {"rgb": [], "depth": [], "segmentation": [], "pose": [], "time": []}
         for index in np.asarray(indices):
             world = int(np.searchsorted(self._ends, index, side="right"))
             row = int(index) - (int(self._ends[world - 1]) if world else 0)
             parts["rgb"].append(self._pictures[world][row])
             for name, array in self._arrays[world].items():
                 parts[name].append(array[row])
-        rgb, depth, segmentation, pose = (np.stack(rows) for rows in parts.values())
-        return Batch(rgb, depth.astype(np.float32), segmentation, pose)
+        rgb, depth, segmentation, pose, time = (np.stack(rows) for rows in parts.values())
+        return Batch(rgb, depth.astype(np.float32), segmentation, pose, time)
 
     def world_of(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Which of ``worlds`` each frame is of."""
@@ -101,6 +105,10 @@ class DepthData:
             clip = int(number) - (int(self._clips[world - 1]) if world else 0)
             firsts.append((int(self._ends[world - 1]) if world else 0) + clip * CLIP)
         return self.take((np.array(firsts, np.int64)[:, None] + np.arange(CLIP)).ravel())
+
+    def family_of_clip(self, number: int) -> str:
+        """The family of the world of a clip."""
+        return self.worlds[int(np.searchsorted(self._clips, number, side="right"))].rsplit("-", 1)[0]
 
     @property
     def clip_count(self) -> int:
@@ -120,9 +128,22 @@ class DepthData:
         return {"frames": len(self), "worlds": len(self.worlds), "families": families, "seeds": sorted(set(self.seeds))}
 
 
+def _depth_intrinsics(folder: Path) -> Intrinsics:
+    """Of the stored depth: every second pixel of the camera's picture."""
+    info = read_dataset_info(folder)
+    fx, fy, cx, cy = (float(v) / 2 for v in info["intrinsics"])  # type: ignore[attr-defined]
+    return Intrinsics(int(info["width"]) // 2, int(info["height"]) // 2, fx, fy, cx, cy)  # type: ignore[call-overload]
+
+
 def read_dataset_info(folder: Path) -> dict[str, object]:
     """The data set's own description; raises UsageError when there is none."""
     path = folder / DATASET_FILE
     if not path.is_file():
         raise UsageError(f"{folder} is no data set ({DATASET_FILE} is missing). Render one with `navisplit collect`.")
-    return json.loads(path.read_text())
+    info = json.loads(path.read_text())
+    if info.get("version") != FORMAT_VERSION:
+        raise UsageError(
+            f"{folder} holds data of version {info.get('version')}, expected {FORMAT_VERSION}: collect it again with "
+            "`navisplit collect`, into another folder."
+        )
+    return info

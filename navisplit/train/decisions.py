@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from navisplit.config import FlightConfig
+from navisplit.config import CameraConfig, FlightConfig
+from navisplit.edge.memory import DepthMemory
 from navisplit.edge.policies import Decision, DepthImage, Policy, State, View, make_policy
 from navisplit.edge.server import EdgeServer
 from navisplit.edge.tail import Depth
@@ -77,7 +78,7 @@ class _Recall:
         self.activations = self.head.trunk(rgb)
         return self.activations
 
-    def encode(self, activations: Any, branch: str) -> Any:
+    def encode(self, activations: Any, branch: str, max_bytes: int | None = None) -> Any:
         return self.head.encode(activations, branch)
 
 
@@ -85,31 +86,44 @@ class _Probing:
     """A policy that asks copies of itself what they would do with every branch, then does what it was asked to."""
 
     def __init__(
-        self, inner: Policy, head: _Recall, tail: Any, gate: _Exploring, renderer: RayCaster, rows: Rows
+        self,
+        inner: Policy,
+        head: _Recall,
+        tail: Any,
+        gate: _Exploring,
+        renderer: RayCaster,
+        rows: Rows,
+        camera: CameraConfig,
     ) -> None:
         self.inner, self.head, self.tail, self.gate, self.renderer, self.rows = inner, head, tail, gate, renderer, rows
+        self.memory = DepthMemory(camera)  # as the server's own
         self.command: Vector = np.zeros(3)
 
     def reset(self) -> None:
         self.inner.reset()
+        self.memory.forget()
 
     def act(self, image: DepthImage | None, view: View | None, state: State, stamp_ns: int) -> Decision:
         features = self.gate.seen.pop(stamp_ns, None)
         if image is not None and view is not None and features is not None:
             self.rows.features.append(features)
-            self.rows.regrets.append(self._regrets(view, state, stamp_ns))
+            self.rows.regrets.append(self._regrets(view, state, stamp_ns, self.memory.recall(state, stamp_ns)))
+        if image is not None:
+            self.memory.keep(image, state, stamp_ns)
         decision = self.inner.act(image, view, state, stamp_ns)
         self.command = np.asarray(decision.command.velocity, float)
         return decision
 
-    def _regrets(self, view: View, state: State, stamp_ns: int) -> NDArray[np.float32]:
+    def _regrets(
+        self, view: View, state: State, stamp_ns: int, memory: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
         true_depth = self._true_depth(view, state)
         truth = self._decide(Depth(true_depth, None), view, state, stamp_ns)
         commands, blur = [self.command], []  # skip: the last command flies on
         for branch in self.rows.choices[1:]:
             encoded = self.head.encode(self.head.activations, branch)
             symbols, mask = self.tail.decode(encoded.branch_id, encoded.codec_id, encoded.shape, encoded.slices)
-            image = self.tail.infer(encoded.branch_id, symbols, mask)
+            image = self.tail.infer(encoded.branch_id, symbols, mask, memory)
             commands.append(self._decide(image, view, state, stamp_ns))
             blur.append(_near_error(image.depth, true_depth))
         blur.insert(0, max(blur))  # a skipped frame adds nothing to the map
@@ -164,7 +178,7 @@ class _ProbeModels(Models):
         gate = _Exploring(self.branches, rng.dirichlet(np.full(len(self.branches), 0.5)), rng)
 
         def policy() -> Policy:
-            return _Probing(make_policy(config.policy), head, self.tail, gate, self.renderer, self.rows)
+            return _Probing(make_policy(config.policy), head, self.tail, gate, self.renderer, self.rows, config.camera)
 
         server = EdgeServer(self.tail, policy, config.camera, self.model_hash)
         return Crew(Onboard(head, gate, self.model_hash), server, None)

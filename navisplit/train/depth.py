@@ -12,9 +12,12 @@ import torch
 from navisplit.errors import UsageError
 from navisplit.nets.teacher import Teacher
 from navisplit.train.dataset import DepthData, read_dataset_info
-from navisplit.train.loop import Budget, Log, Trainer
+from navisplit.train.loop import Budget, Trainer
+from navisplit.train.metrics import format_summary
+from navisplit.train.progress import Log
 from navisplit.train.settings import DepthTraining, training_from_mapping
-from navisplit.train.stages import StudentStage, TeacherStage
+from navisplit.train.student_stage import StudentStage
+from navisplit.train.teacher_stage import TeacherStage
 
 SETTINGS_FILE = "settings.json"
 
@@ -31,10 +34,15 @@ def train_depth(data: Path, run: Path, settings: DepthTraining, log: Log) -> Non
     log(f"{len(train)} frames of {len(train.worlds)} worlds, {len(validation)} to validate; checkpoints in {run}")
     teacher_stage = TeacherStage(settings, train, validation)
     teacher = Trainer(teacher_stage, _budget(settings, settings.teacher_minutes), run, log).run()
-    log(f"teacher: final validation {teacher_stage.validate(teacher)}")
+    _tell("teacher", teacher_stage.validate(teacher), log)
     student_stage = StudentStage(settings, train, validation, cast(Teacher, teacher))
     student = Trainer(student_stage, _budget(settings, settings.student_minutes), run, log).run()
-    log(f"student: final validation {student_stage.validate(student)}")
+    _tell("student", student_stage.validate(student), log)
+
+
+def _tell(stage: str, metrics: dict[str, dict[str, float]], log: Log) -> None:
+    words = "; ".join(f"{name} {format_summary(values)}" for name, values in metrics.items())
+    log(f"{stage}: final validation {words}")
 
 
 def with_minutes(settings: DepthTraining, minutes: float | None) -> DepthTraining:
@@ -64,7 +72,7 @@ def _keep_settings(run: Path, settings: DepthTraining) -> None:
     if (run / SETTINGS_FILE).is_file():
         stored = stored_settings(run)
         free = {"teacher_minutes", "student_minutes", "threads"}
-        free |= {"checkpoint_s", "report_s", "validation_s", "validation_frames"}
+        free |= {"checkpoint_s", "report_s", "validation_s", "validation_frames", "patience"}
         changed = [
             f.name
             for f in dataclasses.fields(settings)
@@ -90,4 +98,5 @@ def _budget(settings: DepthTraining, minutes: float) -> Budget:
         checkpoint_s=settings.checkpoint_s,
         report_s=settings.report_s,
         validation_s=settings.validation_s,
+        patience=settings.patience,
     )

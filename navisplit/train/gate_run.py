@@ -14,7 +14,7 @@ import numpy as np
 
 from navisplit.config import FlightConfig, PolicyConfig, from_mapping, to_mapping
 from navisplit.train.gate import GateFit, GateTraining, fit_gate
-from navisplit.train.loop import Log
+from navisplit.train.progress import Log
 
 FIRST_SEED = 2000  # no other training, validation or test uses these worlds
 
@@ -23,8 +23,8 @@ FIRST_SEED = 2000  # no other training, validation or test uses these worlds
 class GateData:
     """Where the gate's decisions come from."""
 
-    families: tuple[str, ...] = ("forest", "neighbourhood")
-    worlds: int = 10  # shared out among the families
+    families: tuple[str, ...] = ("forest", "neighbourhood", "urban", "warehouse")
+    worlds: int = 12  # shared out among the families
     flights: int = 4  # in each world
     speeds_mps: tuple[float, ...] = (2.5, 3.0, 4.0)  # in turn
     seed: int = 0

@@ -1,4 +1,4 @@
-"""The training loop: a budget of time, cosine schedule, EMA weights, checkpoints, resume, one line of progress.
+"""The training loop: a budget of time, cosine schedule, EMA weights, checkpoints, resume, early stop, progress.
 
 The budget is computing time (of all threads, divided by their number): on an idle machine that is the time on the wall;
 a busy one takes longer, instead of training less. What is saved and reported follows the wall's clock.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,8 +23,8 @@ from navisplit.train.checkpoint import (
     restore_optimiser,
     save_checkpoint,
 )
-
-Log = Callable[[str], None]
+from navisplit.train.metrics import format_summary
+from navisplit.train.progress import Log, Progress
 
 
 class Stage(Protocol):
@@ -34,12 +33,12 @@ class Stage(Protocol):
     name: str
     network: nn.Module
 
-    def loss(self, rng: np.random.Generator, progress: float) -> tuple[Tensor, str]:
-        """Loss of one fresh batch and a few words on it; ``progress`` runs 0..1 over the budget."""
+    def loss(self, rng: np.random.Generator, progress: float) -> tuple[Tensor, dict[str, float]]:
+        """Loss of one fresh batch and what it is made of; ``progress`` runs 0..1 over the budget."""
         ...
 
-    def validate(self, network: nn.Module) -> str:
-        """Metrics of these (averaged) weights, in a few words."""
+    def validate(self, network: nn.Module) -> dict[str, dict[str, float]]:
+        """Metrics of these (averaged) weights, by name of network or branch."""
         ...
 
     def settle(self, network: nn.Module, rng: np.random.Generator) -> None:
@@ -68,6 +67,7 @@ class Budget:
     checkpoint_s: float
     report_s: float
     validation_s: float
+    patience: int = 0  # validations without a better near AbsRel until it stops early; 0 never does
 
 
 class Trainer:
@@ -80,6 +80,8 @@ class Trainer:
         self.average = _copy_of(stage.network)
         self.optimiser = torch.optim.AdamW(_parameter_groups(stage.network, budget.weight_decay), budget.learning_rate)
         self.step, self.elapsed_s, self.finished = 0, 0.0, False
+        self.best, self.waited = math.inf, 0  # of the validations: score, and how many came since without a better
+        self.progress = Progress(stage.name, folder, log)
         if self.path.is_file():
             self._resume()
 
@@ -87,6 +89,7 @@ class Trainer:
         """Train; returns the averaged network, settled and in evaluation mode."""
         if not self.finished:
             self._train()
+            self.progress.close()
             self.stage.settle(self.average, np.random.default_rng([self.budget.seed, 7]))
             self.finished = True
             self._save()
@@ -99,8 +102,8 @@ class Trainer:
         timers, since_steps = dict.fromkeys(due, 0.0), 0
         losses: list[float] = []
         self.stage.network.train()
-        while self.elapsed_s < budget.seconds:
-            loss, words = self._one_step()
+        while self.elapsed_s < budget.seconds and not self._impatient:
+            loss, values = self._one_step()
             losses.append(loss)
             since_steps += 1
             now, computed_now = time.perf_counter(), _computing_s()
@@ -108,24 +111,39 @@ class Trainer:
             timers = {name: value + now - last for name, value in timers.items()}
             computed, last = computed_now, now
             if timers["report"] >= due["report"]:
-                self.log(self._progress(since_steps / timers["report"], float(np.mean(losses)), words))
+                left = max(0.0, budget.seconds - self.elapsed_s)
+                self.progress.steps(self.step, since_steps / timers["report"], left, float(np.mean(losses)), values)
                 timers["report"], since_steps, losses = 0.0, 0, []
             if timers["checkpoint"] >= due["checkpoint"]:
                 self._save()
                 timers["checkpoint"] = 0.0
             if timers["validation"] >= due["validation"]:
-                self.log(f"{self.stage.name}: validation {self.stage.validate(self.average.eval())}")
-                self.stage.network.train()
+                self._validate()
                 timers["validation"] = 0.0
                 computed, last = _computing_s(), time.perf_counter()  # not charged to the budget
 
-    def _one_step(self) -> tuple[float, str]:
+    @property
+    def _impatient(self) -> bool:
+        """Whether so many validations were no better than the best that there is no use in going on."""
+        return 0 < self.budget.patience <= self.waited
+
+    def _validate(self) -> None:
+        metrics = self.stage.validate(self.average.eval())
+        self.stage.network.train()
+        words = "; ".join(f"{name} {format_summary(values)}" for name, values in metrics.items())
+        self.progress.validation(self.step, metrics, words)
+        score = float(np.mean([values.get("near_abs_rel", math.inf) for values in metrics.values()]))
+        self.best, self.waited = (score, 0) if score < self.best else (self.best, self.waited + 1)
+        if self._impatient:
+            self.log(f"{self.stage.name}: {self.waited} validations were no better than the best; it stops here")
+
+    def _one_step(self) -> tuple[float, dict[str, float]]:
         progress = self.elapsed_s / self.budget.seconds
         for group in self.optimiser.param_groups:
             group["lr"] = self.budget.learning_rate * schedule(progress, self.budget.warmup_share)
         rng = np.random.default_rng([self.budget.seed, self.step])  # a resumed run draws what an unbroken one would
         torch.manual_seed(int(rng.integers(2**31)))
-        loss, words = self.stage.loss(rng, progress)
+        loss, values = self.stage.loss(rng, progress)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.stage.network.parameters(), 5.0)
@@ -133,15 +151,11 @@ class Trainer:
         self.step += 1
         decay = min(self.budget.ema_decay, self.step / (self.step + 10.0))
         update_average(self.average, self.stage.network, decay)
-        return float(loss.detach()), words
-
-    def _progress(self, rate: float, loss: float, words: str) -> str:
-        left = max(0.0, self.budget.seconds - self.elapsed_s)
-        text = f"{self.stage.name}: step {self.step}, {rate:.2f} it/s, loss {loss:.4f}, {words}"
-        return f"{text}, {left / 60:.1f} min of computing left"
+        return float(loss.detach()), values
 
     def _save(self) -> None:
         meta = {"step": self.step, "elapsed_s": self.elapsed_s, "finished": self.finished, "stage": self.stage.state()}
+        meta |= {"best": self.best if math.isfinite(self.best) else None, "waited": self.waited}
         groups = {
             "network": self.stage.network.state_dict(),
             "average": self.average.state_dict(),
@@ -155,7 +169,12 @@ class Trainer:
         restore_module(self.average, groups["average"], self.path)
         restore_optimiser(self.optimiser, groups.get("optimiser", {}))
         self.step, self.elapsed_s = int(meta["step"]), float(meta["elapsed_s"])
-        self.finished = bool(meta["finished"]) and self.elapsed_s >= self.budget.seconds  # else: given more time
+        self.best, self.waited = (
+            math.inf if meta.get("best") is None else float(meta["best"]),
+            int(meta.get("waited", 0)),
+        )
+        done = self.elapsed_s >= self.budget.seconds or self._impatient  # else: given more time, or more patience
+        self.finished = bool(meta["finished"]) and done
         self.stage.restore(meta["stage"])
         self.log(f"{self.stage.name}: resuming {self.path} at step {self.step}, {self.elapsed_s:.0f} s")
 

@@ -31,15 +31,18 @@ def thin_mask(depth: Tensor, far_m: float) -> Tensor:
     return (inverse > THIN_CONTRAST * opened).squeeze(1) & (depth < far_m)
 
 
-def depth_loss(log_depth: Tensor, log_scale: Tensor, depth: Tensor, weights: Tensor) -> Tensor:
+def depth_loss(log_depth: Tensor, log_scale: Tensor, depth: Tensor, weights: Tensor, too_far: Tensor) -> Tensor:
     """Weighted L1 of log depth plus the Laplace likelihood of that error under the predicted scale; a scalar.
 
-    The likelihood sees a detached error: otherwise a network may buy a low loss with large spreads where it is hard to
-    be right, which is where thin near things are (our choice; compare beta-NLL, arXiv 2203.09168).
+    ``too_far`` (B, H, W) is by how much more an error counts that puts a pixel beyond the truth: for near things, a
+    pinball loss that would rather brake too early. The likelihood sees a detached error: otherwise a network may buy a
+    low loss with large spreads where it is hard to be right, which is where thin near things are (our choice; compare
+    beta-NLL, arXiv 2203.09168).
     """
-    error = (log_depth - depth.log()).abs()
+    beyond = log_depth - depth.log()
+    error = beyond.abs()
     likelihood = error.detach() * torch.exp(-log_scale) + log_scale
-    return (weights * error).mean() + 0.1 * likelihood.mean()
+    return (weights * (error + too_far * beyond.clamp_min(0.0))).mean() + 0.1 * likelihood.mean()
 
 
 def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -49,12 +52,20 @@ def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def erase_channels(count: int, channels: int, share: float, generator: torch.Generator) -> Tensor:
-    """Received masks (count, channels, 1, 1): a random run of channels, never all, is lost in ``share`` of them."""
+    """Received masks (count, channels, 1, 1): in ``share`` of them channels are lost, never all.
+
+    Half of those lose a random run, as a burst on the link does; half lose all channels from some number on, as a
+    drone with less budget leaves them out. The second kind orders the channels by importance (nested dropout, arXiv
+    1402.0915).
+    """
     mask = torch.ones(count, channels, 1, 1)
     if channels < 2:
         return mask
     for row in torch.nonzero(torch.rand(count, generator=generator) < share).flatten().tolist():
         length = int(torch.randint(1, channels, (1,), generator=generator))
-        start = int(torch.randint(0, channels - length + 1, (1,), generator=generator))
+        if torch.rand((), generator=generator) < 0.5:
+            start = channels - length
+        else:
+            start = int(torch.randint(0, channels - length + 1, (1,), generator=generator))
         mask[row, start : start + length] = 0.0
     return mask

@@ -16,8 +16,8 @@ from navisplit.nets.architecture import Architecture, architecture_from_mapping
 class DepthTraining:
     """How teacher and student are trained. All values are our choice, tuned for one or two CPU cores."""
 
-    teacher_minutes: float = 16.0  # of computing: on a busy machine it takes longer
-    student_minutes: float = 42.0
+    teacher_minutes: float = 36.0  # of computing: on a busy machine it takes longer
+    student_minutes: float = 56.0
     batch_size: int = 24
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
@@ -25,16 +25,19 @@ class DepthTraining:
     ema_decay: float = 0.998  # per step
     near_m: float = 5.0  # nearer than this is what a drone can hit within two seconds
     near_weight: float = 2.0  # extra weight of near pixels
+    far_weight: float = 1.0  # extra weight of near pixels where they are taken for farther than they are
     thin_weight: float = 2.0  # extra weight of thin near things: trunks, poles, branches
     distillation_weight: float = 0.5  # of the feature loss; fades to zero
-    erasure_share: float = 0.15  # of samples with a run of channels lost
+    erasure_share: float = 0.25  # of samples with channels lost
+    amnesia_share: float = 0.25  # of frames whose memory is taken away: a flight begins without
     rate_gain: float = 0.02  # step of the controller that holds each branch at its target bytes
     seed: int = 0
     threads: int = 1
     checkpoint_s: float = 120.0
     report_s: float = 15.0
-    validation_s: float = 240.0
-    validation_frames: int = 192  # at checkpoints; the final report uses all
+    validation_s: float = 300.0
+    validation_frames: int = 288  # while it trains; the final report is on the whole test set
+    patience: int = 0  # validations without a better near AbsRel until a stage stops early; 0 never does
     architecture: Architecture = field(default_factory=Architecture)
 
     def __post_init__(self) -> None:

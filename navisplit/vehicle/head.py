@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 
 from navisplit.codecs import codec
 from navisplit.errors import UsageError
+from navisplit.wire import FEATURE_OVERHEAD
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from navisplit.nets.branch_set import BranchSet
+    from navisplit.nets.branch_set import BranchSet, BranchSpec
 
 MAX_PAYLOAD = 1200
 """Bytes of one slice: DESIGN "The packet"."""
@@ -86,12 +88,30 @@ class Head:
             values = self._network.branches[branch](activations.features)
             return spec.tables.clip(round_symbols(values, spec.limit)[0].contiguous().numpy())
 
-    def encode(self, activations: Activations, branch: str) -> Encoded:
-        """Symbols of one branch as slices. Raises UsageError for an unknown branch."""
+    def encode(self, activations: Activations, branch: str, max_bytes: int | None = None) -> Encoded:
+        """Symbols of one branch as slices. Raises UsageError for an unknown branch.
+
+        With ``max_bytes``, of all packets with their headers, the last channels are left out until the frame fits, as
+        if they were lost: training has ordered channels by importance. The first channel is always sent.
+        """
         spec = self.branch_set.branch(branch)
-        coder = codec(spec.codec)
-        slices = coder.encode(self.symbols(activations, branch), spec.tables, MAX_PAYLOAD)
-        return Encoded(spec.id, coder.id, spec.shape, slices)
+        symbols = self.symbols(activations, branch)
+        slices = _coded(symbols, spec, spec.channels)
+        if max_bytes is not None and _wire_bytes(slices) > max_bytes:
+            fits = bisect.bisect_left(
+                range(1, spec.channels), True, key=lambda c: _wire_bytes(_coded(symbols, spec, c)) > max_bytes
+            )
+            slices = _coded(symbols, spec, max(fits, 1))
+        return Encoded(spec.id, codec(spec.codec).id, spec.shape, slices)
+
+
+def _coded(symbols: NDArray[np.int16], spec: BranchSpec, channels: int) -> list[bytes]:
+    """Slices of the first channels."""
+    return codec(spec.codec).encode(symbols[:channels], spec.tables.first(channels), MAX_PAYLOAD)
+
+
+def _wire_bytes(slices: list[bytes]) -> int:
+    return sum(len(data) + FEATURE_OVERHEAD for data in slices)
 
 
 def summarise(features: Tensor) -> NDArray[np.float32]:

@@ -33,8 +33,8 @@ class FeatureHead(Protocol):
     def trunk(self, rgb: NDArray[np.uint8]) -> Any:
         """Activations of a picture (H, W, 3), with a ``summary`` (D,) for the gate."""
 
-    def encode(self, activations: Any, branch: str) -> EncodedFrame:
-        """Slices of one branch. Raises UsageError when there is no such branch."""
+    def encode(self, activations: Any, branch: str, max_bytes: int | None = None) -> EncodedFrame:
+        """Slices of one branch, in packets of ``max_bytes`` together. Raises UsageError for an unknown branch."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,26 @@ class Transmission:
 
 
 class Onboard:
-    """Head and gate of one drone. ``gate`` may be a branch's name: then that branch is sent for every frame."""
+    """Head and gate of one drone. ``gate`` may be a branch's name: then that branch is sent for every frame.
 
-    def __init__(self, head: FeatureHead, gate: Gate | str, model_hash: int, *, key: bytes | None = None) -> None:
+    Frames are trimmed to ``max_frame_bytes`` (0: never), and to what ``budget_bps`` leaves a frame of ``period_s``.
+    """
+
+    def __init__(
+        self,
+        head: FeatureHead,
+        gate: Gate | str,
+        model_hash: int,
+        *,
+        key: bytes | None = None,
+        max_frame_bytes: int = 0,
+        period_s: float = 0.1,
+    ) -> None:
         self.head = head
         self.gate: Gate = FixedGate(gate) if isinstance(gate, str) else gate
         self.model_hash = model_hash
+        self.max_frame_bytes = max_frame_bytes
+        self._period_s = period_s
         self.answer: wire.AnswerPacket | None = None
         self._chosen_gate = self.gate
         self._key = key
@@ -110,12 +124,20 @@ class Onboard:
         self._previous = branch
         if branch == SKIP:
             return Transmission(SKIP, [], stamp_ns)
-        packets = self._packets(self.head.encode(activations, branch), odometry, goal, stamp_ns)
+        encoded = self.head.encode(activations, branch, self._limit(budget_bps))
+        packets = self._packets(encoded, odometry, goal, stamp_ns)
         self._sent_ns = stamp_ns
         self._pending[stamp_ns] = now_ns
         if len(self._pending) > UNANSWERED:
             self._pending.popitem(last=False)
         return Transmission(branch, packets, stamp_ns)
+
+    def _limit(self, budget_bps: float | None) -> int | None:
+        """Bytes that a frame's packets may have."""
+        limits = [self.max_frame_bytes] if self.max_frame_bytes else []
+        if budget_bps is not None:
+            limits.append(int(budget_bps * self._period_s / 8.0))
+        return min(limits, default=None)
 
     def _packets(self, encoded: EncodedFrame, odometry: Odometry, goal: Vector, stamp_ns: int) -> list[bytes]:
         first = wire.FeaturePacket(

@@ -41,7 +41,7 @@ class FakeHead:
             raise PacketError(f"expected (144, 256, 3), got {rgb.shape}")
         return Activations()
 
-    def encode(self, activations: Activations, branch: str) -> Encoded:
+    def encode(self, activations: Activations, branch: str, max_bytes: int | None = None) -> Encoded:
         number = BRANCHES.index(branch)
         return Encoded(number, 0, SHAPE, [b"slice"] * (number + 1))
 
@@ -56,7 +56,7 @@ class FakeTail:
     def decode(self, branch_id: int, codec_id: int, shape: Any, slices: Any) -> tuple[Any, Any]:
         return slices, None
 
-    def infer(self, branch_id: int, symbols: Any, mask: Any) -> Depth:
+    def infer(self, branch_id: int, symbols: Any, mask: Any, memory: Any = None) -> Depth:
         time.sleep(self.delay_s)
         self.inferred += 1
         return Depth(np.full((72, 128), 10.0, np.float32))
@@ -84,6 +84,7 @@ def onboard(config: Any) -> OnboardModels:
 @dataclass(frozen=True)
 class Collision:
     has_collided: bool
+    object_name: str
 
 
 class FakeVehicle:
@@ -91,7 +92,7 @@ class FakeVehicle:
 
     def __init__(self) -> None:
         self.commands: list[tuple[VelocityCommand, float]] = []
-        self.hit = False
+        self.hit = ""  # name of what it has hit
         self.dead = False
         self.took_off = False
         self.screen: list[tuple[str, str]] = []
@@ -128,7 +129,7 @@ class FakeVehicle:
         return state.stamp_ns, rgb, state
 
     def collided(self) -> Collision:
-        return Collision(self.hit)
+        return Collision(bool(self.hit), self.hit)
 
     def send(self, command: VelocityCommand, duration_s: float) -> None:
         self.odometry()

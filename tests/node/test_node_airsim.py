@@ -150,10 +150,11 @@ def test_a_simulator_without_a_screen_ends_no_flight(bench):
 
 def test_a_collision_is_told_to_who_comes_later_too(bench):
     drone = Drone(bench)
-    drone.vehicle.hit = True
+    drone.vehicle.hit = "moving_person_00"
     bench.spin_for(0.3)
-    heard = bench.heard(Bool, "collision", qos.LATCHED)
-    bench.spin_until(lambda: heard and heard[-1].data, "the collision")
+    heard, named = bench.heard(Bool, "collision", qos.LATCHED), bench.heard(String, "collision_object", qos.LATCHED)
+    bench.spin_until(lambda: heard and heard[-1].data and named, "the collision")
+    assert named[-1].data == "moving_person_00"
 
 
 def test_a_dead_simulator_ends_the_node_with_its_error(bench):

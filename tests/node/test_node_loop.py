@@ -98,9 +98,9 @@ def test_a_flight_over_a_slow_radio_measures_its_latency(bench, tmp_path):
 def test_hitting_something_is_a_collision_that_names_it(bench, tmp_path):
     flight = Flight(bench, tmp_path, scene=wall(5.0))
     bench.spin_until(lambda: flight.vehicle.odometry().position[0] > 4.2, "the wall")
-    flight.vehicle.hit = True
+    flight.vehicle.hit = "moving_car_01"  # not in the world's file: what moves is named too
     row, _ = flight.run()
-    assert (row["outcome"], row["detail"]) == ("collision", "wall")
+    assert (row["outcome"], row["detail"]) == ("collision", "moving_car_01")
     assert float(row["clearance_min_m"]) < 2.0
 
 

@@ -130,17 +130,14 @@ def test_how_a_flight_ends(x, z, number, silence_s, stage, outcome, detail):
 
 
 def test_a_touch_before_the_start_is_no_collision_and_one_after_it_is_whatever_else_holds():
-    query = SimpleNamespace(
-        nearest=lambda points, reach: (np.full(len(points), 0.2), np.zeros(len(points), int), None, None),
-        scene=SimpleNamespace(objects=[SimpleNamespace(name="oak")]),
-    )
+    query = SimpleNamespace(nearest=lambda points, reach: (np.full(len(points), 0.2),))
     made = log(started=False, query=query)
-    made.on_collision(True)
+    made.on_collision("Ground")
     made.on_command(FRAME, LATER)
     made.on_odometry(state(3, x=19.0), LATER)
     assert made.judge(LATER)[0] is Outcome.SUCCESS
-    made.on_collision(True)
-    made.on_collision(False)
+    for name in ("", "oak", "", "birch"):
+        made.on_collision(name)
     assert made.judge(LATER) == (Outcome.COLLISION, "oak")
     metrics = made.episode(Outcome.COLLISION, "oak").metrics
     assert metrics.clearance_min_m == 0.0 and metrics.crowding == 1.0

@@ -1,5 +1,6 @@
 """A miniature split network and a miniature data set, for the tests of nets, head, tail and training."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -20,15 +21,24 @@ TINY = Architecture(
     teacher_widths=(4, 8, 16),
     teacher_blocks=(1, 1),
     branches=(
-        BranchConfig("b0", channels=2, target_bytes=4, stride=2),
-        BranchConfig("b1", channels=4, target_bytes=20),
+        BranchConfig("b0", channels=2, target_bytes=4, stride=2, codec="rans"),
+        BranchConfig("b1", channels=4, target_bytes=20, codec="rans"),
     ),
 )
+
+TRAINED = dataclasses.replace(TINY, branches=(TINY.branches[0], dataclasses.replace(TINY.branches[1], codec="context")))
+"""One branch a codec."""
 
 
 def tiny_training(**changes: object) -> DepthTraining:
     """Seconds of training on a thread."""
-    values = {"teacher_minutes": 0.01, "student_minutes": 0.01, "batch_size": 4, "architecture": TINY, "ema_decay": 0.9}
+    values = {
+        "teacher_minutes": 0.01,
+        "student_minutes": 0.01,
+        "batch_size": 4,
+        "architecture": TRAINED,
+        "ema_decay": 0.9,
+    }
     return DepthTraining(**{**values, **changes})
 
 
@@ -52,5 +62,7 @@ def write_data(folder: Path, frames: int = 12) -> Path:
     rng = np.random.default_rng(3)
     for split, seed in (("train", 1000), ("validation", 900), ("test", 800)):
         write_world(folder / split / f"forest-{seed}", frames, rng)
-    (folder / "dataset.json").write_text(json.dumps({"version": 2, "intrinsics": [32.0, 32.0, 31.5, 15.5]}))
+    (folder / "dataset.json").write_text(
+        json.dumps({"version": 2, "width": 64, "height": 32, "intrinsics": [32.0, 32.0, 31.5, 15.5]})
+    )
     return folder

@@ -19,9 +19,9 @@ _COUNTED = {first + n: (kind, 1 << n) for first, kind in ((0xC4, "bin"), (0xD9, 
 _COUNTED |= {0xDC: ("array", 2), 0xDD: ("array", 4), 0xDE: ("map", 2), 0xDF: ("map", 4)}
 
 
-def make_service(settings="{}"):
+def make_service(settings="{}", simulation=None):
     """A Service; its ``told`` holds what the operator was told."""
-    simulation = flat_simulation(settings=parse_settings(settings))
+    simulation = simulation or flat_simulation(settings=parse_settings(settings))
     told = []
     service = Service(simulation, Pacer(simulation, 1.0, 0.0), told.append)
     service.told = told

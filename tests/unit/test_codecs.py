@@ -25,13 +25,13 @@ def drawn(tables: Tables, shape=SHAPE, seed=1) -> np.ndarray:
     return (np.stack(rows).reshape(shape) + tables.offsets[:, None, None]).astype(np.int16)
 
 
-@pytest.fixture(params=["rans", "raw8"])
+@pytest.fixture(params=["context", "rans", "raw8"])
 def any_codec(request):
     return codec(request.param)
 
 
 def test_registry_knows_both_and_hints_at_misspelt_names():
-    assert codec_names() == ["rans", "raw8"]
+    assert codec_names() == ["context", "rans", "raw8"]
     assert codec_by_id(1) is codec("rans") and codec_by_id(2) is codec("raw8")
     with pytest.raises(UsageError, match="Did you mean 'rans'"):
         codec("ran")
@@ -44,7 +44,7 @@ def test_registry_refuses_a_taken_name_or_id():
     for name, number in (("rans", 77), ("fresh", 1)):
         with pytest.raises(UsageError, match="collides"):
             register(name)(type("Another", (), {"id": number}))
-    assert codec_names() == ["rans", "raw8"]
+    assert codec_names() == ["context", "rans", "raw8"]
 
 
 @pytest.mark.parametrize("shape", [SHAPE, (1, 1, 1), (3, 255, 4), (255, 2, 2), (2, 18, 32), (32, 18, 32)])
@@ -136,7 +136,11 @@ GOLDEN_TABLES = Tables(np.array([[1, 3000, 10383, 2999, 1], [4096, 4096, 4096, 4
 GOLDEN_SYMBOLS = np.array(
     [[[0, 1, -1, 0], [2, 0, 0, -2], [0, 0, 1, 0]], [[0, 1, 2, 3], [4, 3, 2, 1], [0, 0, 0, 0]]], np.int16
 )
-GOLDEN = {"rans": ["000252b3b216aaa695aa14f6a101"], "raw8": ["0002020301020402020002020302000102030403020100000000"]}
+GOLDEN = {
+    "context": ["000211aa53a298f03c8707b10600"],
+    "rans": ["000252b3b216aaa695aa14f6a101"],
+    "raw8": ["0002020301020402020002020302000102030403020100000000"],
+}
 
 
 def test_these_symbols_have_these_bytes(any_codec):

@@ -5,6 +5,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from navisplit.frames import VelocityCommand
 from navisplit.sim.flight import commands, path
@@ -36,13 +38,20 @@ def test_the_same_commands_give_the_same_flight_to_the_bit():
     assert flight(1.5) == flight(1.5) == flight(0.003) == flight(0.015)
 
 
-def test_time_passes_exactly_with_the_rest_carried_over():
-    sim = simulation()
-    sim.advance(0.1)
-    assert sim.clock_ns == 99_000_000
-    sim.advance(0.1)
-    sim.advance(0.1)
-    assert sim.clock_ns == 300_000_000 == sim.vehicle().odometry().stamp_ns
+@given(st.lists(st.integers(0, 40_000_000), max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_time_passes_to_the_nanosecond_and_a_flight_does_not_depend_on_its_portions(portions_ns):
+    flown = []
+    for cut in (portions_ns, [sum(portions_ns)]):
+        sim, drone = hovering()
+        drone.fly(VelocityCommand(np.array((3.0, 1.0, 0.5)), 0.5), 0.2)
+        passed = 0
+        for each in cut:
+            sim.advance_ns(each)
+            passed += each
+            assert sim.clock_ns == sim.vehicle().odometry().stamp_ns == passed
+        flown.append(drone.pilot.body.tobytes())
+    assert flown[0] == flown[1]
 
 
 def test_physics_is_at_least_fifty_times_faster_than_real_time():

@@ -68,6 +68,16 @@ def test_takeoff_climbs_as_recorded_and_returns_false():
     assert again.end(Z) - flight.rows[-1, Z] == pytest.approx(-1.5, abs=0.06) and not again.result
 
 
+@pytest.mark.parametrize("start", [(5.0, 5.0, -20.0), (-15.0, 3.0, -8.0), (8.0, 4.0, -0.6), (10.0, 0.0, -5.0)])
+@pytest.mark.parametrize("yaw", [0.3, -2.0])
+def test_a_slanting_way_home_ends_near_it_in_the_time_of_flight(start, yaw):
+    drone = standing()
+    drone.teleport(np.array([start[1], start[0], -start[2]]), yaw)
+    flight = Flight(drone, path.go_home(drone.pilot, 600.0))
+    assert flight.duration < np.linalg.norm(start) / 0.5 + 10.0
+    assert np.linalg.norm(drone.pilot.position) < 0.55
+
+
 @pytest.mark.parametrize(
     ("speed", "reached", "after_1s", "tilt"),
     [(1.0, 0.99, 0.67, 5.2), (2.0, 1.98, 1.39, 9.6), (5.0, 4.86, 3.53, 23.5), (8.0, 7.66, 5.75, 31.5)],

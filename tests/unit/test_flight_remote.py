@@ -74,7 +74,8 @@ def test_disarmed_in_the_air_it_falls_and_armed_again_it_falls_with_idling_rotor
     assert 0.7 < pilot.velocity[2] - before < 0.9
 
 
-def test_a_path_that_is_lost_ends_with_airsims_exception():
+def test_a_path_that_is_lost_ends_with_airsims_exception(monkeypatch):
+    monkeypatch.setattr(path, "MAX_TICKS_ASTRAY", 1000)  # AirSim's 100,000 are half an hour
     drone = make_service().simulation.vehicle()
     drone.teleport(np.array([0.0, 0.0, 20.0]), np.pi / 2)
     drone.pilot.air[0:3] = 0.0, 60.0, 0.0  # a storm from the west

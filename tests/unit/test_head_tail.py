@@ -10,6 +10,7 @@ from navisplit.nets.branch import HeadNetwork
 from navisplit.nets.branch_set import load_branch_set, save_branch_set
 from navisplit.nets.tail import TailNetwork
 from navisplit.vehicle.head import MAX_PAYLOAD, Head, summarise
+from navisplit.wire import FEATURE_OVERHEAD
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,25 @@ def test_the_same_picture_gives_the_same_bytes(branch_set, picture):
     head = Head(branch_set)
     first, second = (head.encode(head.trunk(picture), "b1").slices for _ in range(2))
     assert first == second
+
+
+def test_a_trimmed_frame_fits_and_loses_its_last_channels_only(branch_set, picture):
+    head, tail = Head(branch_set), Tail(branch_set)
+    activations = head.trunk(picture)
+    full = head.encode(activations, "b1")
+    whole = sum(len(s) + FEATURE_OVERHEAD for s in full.slices)
+    assert head.encode(activations, "b1", whole).slices == full.slices
+    kept = []
+    for limit in (whole - 1, whole - 30, whole - 50, 0):
+        trimmed = head.encode(activations, "b1", limit)
+        assert limit == 0 or sum(len(s) + FEATURE_OVERHEAD for s in trimmed.slices) <= limit
+        symbols, mask = tail.decode(trimmed.branch_id, trimmed.codec_id, trimmed.shape, trimmed.slices)
+        there = mask.all(axis=(1, 2))
+        assert (there == mask.any(axis=(1, 2))).all() and (np.diff(there.astype(int)) <= 0).all()
+        np.testing.assert_array_equal(symbols[there], head.symbols(activations, "b1")[there])
+        kept.append(int(there.sum()))
+    assert kept[0] == 3 and kept == sorted(kept, reverse=True) and kept[-1] == 1
+    assert np.isfinite(tail.infer(trimmed.branch_id, symbols, mask).depth).all()
 
 
 def test_a_lost_slice_costs_its_channels_and_not_the_frame(branch_set, picture):

@@ -12,7 +12,7 @@ from navisplit.nets.architecture import Architecture, BranchConfig, architecture
 from navisplit.nets.blocks import ConvNorm, Residual, Separable, fold_batchnorm
 from navisplit.nets.branch import HeadNetwork
 from navisplit.nets.branch_set import branch_set_names, load_branch_set, save_branch_set
-from navisplit.nets.quantiser import LogisticMixturePrior, add_noise, clip_symbols, round_symbols
+from navisplit.nets.quantiser import ContextPrior, add_noise, clip_symbols, round_symbols
 from navisplit.nets.tail import TailNetwork, clip_depth
 from navisplit.nets.teacher import Teacher
 
@@ -44,7 +44,7 @@ def save(folder, architecture=TINY):
 def test_default_architecture_has_the_promised_grids_and_branches():
     architecture = Architecture()
     assert architecture.grid == (18, 32) and architecture.depth_shape == (72, 128)
-    assert [b.name for b in architecture.branches] == ["b0", "b1", "b2", "b3"]
+    assert [b.name for b in architecture.branches] == ["b0", "b1", "b2", "b3", "b4"]
     assert architecture.symbol_shape(architecture.branches[0]) == (6, 9, 16)
     head, tail = HeadNetwork(architecture).eval(), TailNetwork(architecture).eval()
     with torch.inference_mode():
@@ -101,7 +101,7 @@ def test_a_value_outside_the_alphabet_still_gets_a_gradient():
 
 
 def test_prior_is_a_distribution_over_the_integers():
-    prior = LogisticMixturePrior(1)
+    prior = ContextPrior(1)
     symbols = torch.arange(-60.0, 61.0).reshape(-1, 1, 1, 1)
     with torch.no_grad():
         total = (2.0 ** -prior.bits(symbols)).sum().item()
@@ -112,7 +112,7 @@ def test_prior_learns_the_entropy_of_its_source():
     generator = torch.Generator().manual_seed(0)
     probabilities = torch.tensor([0.1, 0.7, 0.2])
     entropy = -(probabilities * probabilities.log2()).sum().item()
-    prior = LogisticMixturePrior(1)
+    prior = ContextPrior(1)
     optimiser = torch.optim.Adam(prior.parameters(), 0.05)
     for _ in range(150):
         symbols = (torch.multinomial(probabilities, 256, replacement=True, generator=generator) - 1).float()
@@ -121,6 +121,21 @@ def test_prior_learns_the_entropy_of_its_source():
         loss.backward()
         optimiser.step()
     assert loss.item() == pytest.approx(entropy, rel=0.15)
+
+
+def test_prior_learns_that_a_map_is_smooth():
+    """A random walk along rows costs what its steps cost, not what its values do."""
+    generator = torch.Generator().manual_seed(0)
+    prior = ContextPrior(1)
+    optimiser = torch.optim.Adam(prior.parameters(), 0.03)
+    for _ in range(250):
+        flips = torch.rand(32, 1, 1, 32, generator=generator) < 0.1
+        symbols = ((flips.cumsum(3) % 2) * 2 - 1).float()
+        loss = prior.bits(symbols).mean() / 32
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 0.7  # the values alone would cost 1 bit, the steps cost 0.47
 
 
 def test_depth_is_clipped_to_the_promised_range():

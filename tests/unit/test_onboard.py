@@ -21,7 +21,7 @@ class Head:
     def trunk(self, rgb):
         return SimpleNamespace(summary=np.arange(3, dtype=np.float32))
 
-    def encode(self, activations, branch):
+    def encode(self, activations, branch, max_bytes=None):
         slices = {"b0": [b"one"], "b3": [b"p" * 1200, b"q" * 700]}[branch]
         return SimpleNamespace(branch_id=int(branch[1]), codec_id=1, shape=(8, 18, 32), slices=slices)
 
@@ -94,3 +94,19 @@ def test_the_random_gate_draws_by_its_weights_and_its_seed():
 
 def test_the_fixed_gate_never_changes():
     assert FixedGate("b2").choose(None) == "b2"
+
+
+@pytest.mark.parametrize(
+    ("most", "budget_bps", "limit"), [(0, None, None), (700, None, 700), (0, 8000.0, 100), (700, 8000.0, 100)]
+)
+def test_a_frame_is_trimmed_to_the_smaller_of_the_limit_and_the_links_budget(most, budget_bps, limit):
+    asked = []
+
+    class Asked(Head):
+        def encode(self, activations, branch, max_bytes=None):
+            asked.append(max_bytes)
+            return super().encode(activations, branch)
+
+    onboard = Onboard(Asked(), "b0", 1, max_frame_bytes=most, period_s=0.1)
+    onboard.process(RGB, odometry(5), GOAL, 5, now_ns=5, budget_bps=budget_bps)
+    assert asked == [limit]

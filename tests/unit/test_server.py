@@ -33,7 +33,7 @@ class Source:
         self.seen.append(list(slices))
         return slices, None
 
-    def infer(self, branch_id, symbols, mask):
+    def infer(self, branch_id, symbols, mask, memory=None):
         return SimpleNamespace(depth=np.full((72, 128), 9.0, np.float32), spread=None)
 
 

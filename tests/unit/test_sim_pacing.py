@@ -42,18 +42,18 @@ def test_a_pause_stops_the_clock_and_is_not_caught_up():
     assert simulation.clock_ns <= 12_000_000
 
 
-def test_continue_for_time_is_exact_and_carries_the_rest():
+@pytest.mark.parametrize("speed", [0.0, 1.0, 3.7])
+def test_continue_for_time_is_exact_for_any_time_at_any_speed(speed):
     simulation = flat_simulation()
-    pacer = Pacer(simulation, 1.0, 0.0)
+    pacer, now_s, asked = Pacer(simulation, speed, 0.0), 0.0, 0
     pacer.pause(True)
-    now_s = 0.0
-    for _ in range(10):
-        waiting = pacer.continue_for(100_000_000)
-        assert not waiting.done and not pacer.paused
-        drive(pacer, now_s, now_s + 0.2)
-        now_s += 0.2
-        assert waiting.done and pacer.paused
-    assert simulation.clock_ns == 999_000_000  # 1 s to the 3 ms step
+    for portion in (100_000_000, 1, 2_999_999, 3_000_000, 7_123_457, 1_000_000_000, 0, 16_666_667):
+        waiting = pacer.continue_for(portion)
+        for _ in range(300):
+            now_s += 0.005
+            pacer.drive(now_s)
+        asked += portion
+        assert waiting.done and pacer.paused and simulation.clock_ns == asked
 
 
 def test_a_stall_slows_the_simulation_instead_of_making_it_jump():

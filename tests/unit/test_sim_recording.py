@@ -52,10 +52,10 @@ def test_a_recording_has_airsims_layout_and_exact_moments(tmp_path):
     run(service, 1.0)
     folder = tmp_path / "2026-11-24-09-30-05"
     rows = table_of(folder)
-    assert [int(row[1]) for row in rows] == [3, 105, 207, 309, 411, 513, 615, 717, 819, 921]  # ms: the next 3 ms step
+    assert [int(row[1]) for row in rows] == [100 * n for n in range(11)]  # ms
     assert {row[0] for row in rows} == {"A"} and all(len(row) == 10 for row in rows)
     names = [row[9] for row in rows]
-    assert names[0] == "img_A__0_3000000.png"
+    assert names[0] == "img_A__0_0.png"
     assert sorted(path.name for path in (folder / "images").iterdir()) == sorted(names)
     assert cv2.imread(str(folder / "images" / names[0])).shape == (144, 256, 3)
 
@@ -80,10 +80,10 @@ def test_cameras_of_the_settings_are_recorded_in_their_formats(tmp_path):
     call("startRecording", [], service)
     run(service, STEP_S)
     a, b = table_of(next(tmp_path.iterdir()))
-    assert a[9] == "img_A_0_1_3000000.pfm;img_A_bottom_center_0_3000000.ppm" and b[9] == "img_B_0_5_3000000.png"
+    assert a[9] == "img_A_0_1_0.pfm;img_A_bottom_center_0_0.ppm" and b[9] == "img_B_0_5_0.png"
     images = next(tmp_path.iterdir()) / "images"
-    assert cv2.imread(str(images / "img_A_bottom_center_0_3000000.ppm"))[70, 3].tolist() == [0, 0, 255]  # red at left
-    data = (images / "img_A_0_1_3000000.pfm").read_bytes()
+    assert cv2.imread(str(images / "img_A_bottom_center_0_0.ppm"))[70, 3].tolist() == [0, 0, 255]  # red at left
+    data = (images / "img_A_0_1_0.pfm").read_bytes()
     assert data.startswith(b"Pf\n256 144\n-1\n") and np.frombuffer(data[-4:], "<f4")[0] == 7.0
 
 
@@ -91,7 +91,7 @@ def test_without_cameras_only_the_table_is_written(tmp_path):
     service = recording_service(tmp_path, Cameras=[])
     call("startRecording", [], service)
     run(service, 0.3)
-    assert [row[9] for row in table_of(next(tmp_path.iterdir()))] == [""] * 3
+    assert [row[9] for row in table_of(next(tmp_path.iterdir()))] == [""] * 4  # at 0, 100, 200 and 300 ms
 
 
 def test_a_vehicle_at_rest_is_left_out_when_only_moves_are_recorded(tmp_path):
@@ -109,7 +109,7 @@ def test_records_that_come_while_the_last_is_still_written_are_counted_and_told(
     waiting = []
     service.background = lambda work, done: waiting.append((work, done))
     call("startRecording", [], service)
-    run(service, 0.35)  # due at 3, 105, 207 and 309 ms
+    run(service, 0.35)  # due at 0, 100, 200 and 300 ms
     ((work, done),) = waiting
     work()
     done(None)

@@ -159,15 +159,6 @@ def test_a_name_that_is_taken_gets_a_higher_number(service):
     assert spawn(service, "crat") == "crat1"  # as in AirSim, a part of a name counts as taken
 
 
-def test_physics_puts_an_object_down_on_what_is_below(service):
-    spawn(service, at=(0.0, 0.0, -20.0), physics=True)
-    assert position(service, "box")[2] == pytest.approx(-0.5, abs=2e-3)
-    spawn(service, "on", at=(10.5, 0.0, -20.0), physics=True)
-    assert position(service, "on")[2] == pytest.approx(-4.5, abs=2e-3)  # on the wall
-    spawn(service, "far", at=(90.0, 0.0, -20.0), physics=True)
-    assert position(service, "far")[2] == -20.0  # nothing below
-
-
 def test_an_unknown_asset_is_refused_in_airsims_words(service):
     text = refused(service, "simSpawnObject", "a", "Teapot", pose(0, 0, 0), ONES, False, False)
     assert text.endswith("There were no objects with name Teapot found in the Registry.")

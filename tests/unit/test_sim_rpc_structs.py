@@ -97,7 +97,9 @@ def test_a_missing_picture_is_one_zero_byte(service):
 
 
 def test_stamps_keep_every_nanosecond(service):
-    service.simulation.vehicle().pilot.time_ns = 1_790_000_000_123_456_789
+    pilot = service.simulation.vehicle().pilot
+    pilot.time_ns, pilot.lead_ns = 1_790_000_000_122_000_000, 1_456_789
+    assert pilot.clock_ns == 1_790_000_000_123_456_789
     state = wire(call("getMultirotorState", [""], service))
     assert state["timestamp"] == 1_790_000_000_123_456_789
     assert wire(call("getRotorStates", [""], service))["timestamp"] == 1_790_000_000_123_456_789

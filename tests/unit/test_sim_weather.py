@@ -12,6 +12,7 @@ from navisplit.errors import ConfigError, UsageError
 from navisplit.sim.atmosphere import Atmosphere, Conditions
 from navisplit.sim.camera.pictures import Film
 from navisplit.sim.daylight import TimeOfDay, read_date, sun_direction
+from navisplit.sim.flight.contact import FlatGround
 from navisplit.sim.geodesy import GeoPoint
 from navisplit.sim.render.renderer import RayCaster
 from navisplit.sim.rpc.table import call
@@ -176,7 +177,7 @@ def test_a_world_starts_in_its_own_weather_until_a_script_sets_another():
     air.enter(Light(), stormy)
     assert air.weather == Weather(fog=0.2)
     scene = replace(yard(), weather=stormy)
-    assert Simulation(scene, probe=object()).conditions().weather == stormy
+    assert Simulation(scene, probe=FlatGround()).conditions().weather == stormy
 
 
 # AirSim's calls -----------------------------------------------------------------------------------------------------

@@ -5,7 +5,9 @@ import pytest
 import torch
 from depth_fixtures import TINY, tiny_training, write_data
 
+from navisplit.codecs import codec as find_codec
 from navisplit.errors import ConfigError, ModelError, UsageError
+from navisplit.nets.architecture import BranchConfig
 from navisplit.nets.branch_set import load_branch_set
 from navisplit.train.augment import augmented, photometric, to_tensors
 from navisplit.train.checkpoint import load_checkpoint, save_checkpoint
@@ -15,8 +17,11 @@ from navisplit.train.export import export, load_trained
 from navisplit.train.loop import schedule, update_average
 from navisplit.train.losses import depth_loss, erase_channels, feature_loss, pixel_weights, thin_mask
 from navisplit.train.settings import read_training, training_from_mapping
-from navisplit.train.stages import Student, StudentStage, TeacherStage, settling
-from navisplit.train.tables import count_symbols, tables_from_counts
+from navisplit.train.settling import settling
+from navisplit.train.student import Student
+from navisplit.train.student_stage import StudentStage
+from navisplit.train.tables import branch_tables, count_symbols, tables_from_counts
+from navisplit.train.teacher_stage import TeacherStage
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +44,7 @@ def run(data, tmp_path_factory):
 
 def test_a_run_ends_in_a_branch_set_whose_card_tells_what_was_measured(run, data, tmp_path):
     metrics = export(run, data, tmp_path / "mine", stored_settings(run), lambda text: None)
-    assert set(metrics) == {"teacher", "b0", "b1"}
+    assert set(metrics) == {"teacher", "b0", "b1", "b0 alone", "b1 alone"}
     loaded = load_branch_set(tmp_path / "mine", with_teacher=True)
     assert loaded.teacher is not None
     card = (tmp_path / "mine" / "MODEL_CARD.md").read_text()
@@ -110,11 +115,13 @@ def test_a_student_starts_with_its_teachers_body_and_every_part_gets_a_gradient(
     for name, weight in stage.network.tail.body.state_dict().items():
         assert torch.equal(weight, teacher.body.state_dict()[name])
     stage.network.train()
-    loss, words = stage.loss(np.random.default_rng(0), 0.0)
+    loss, values = stage.loss(np.random.default_rng(0), 0.0)
     loss.backward()
     silent = [name for name, p in stage.network.named_parameters() if p.grad is None]
     assert set(silent) <= {f"tail.adapters.{b}.missing" for b in ("b0", "b1")}
-    assert "bytes" in words and all(p.grad is None for p in teacher.parameters())
+    assert {"bytes/b0", "bytes/b1", "depth", "feature"} == set(values) and all(
+        p.grad is None for p in teacher.parameters()
+    )
 
 
 def test_the_price_of_bytes_rises_over_the_target_and_falls_under_it(data):
@@ -178,12 +185,20 @@ def test_spread_is_trained_to_the_size_of_the_error_and_cannot_excuse_it():
     depth = torch.full((1, 4, 4), 5.0)
     guess = (depth * 1.5).log().requires_grad_()
     scale = torch.zeros(1, 4, 4, requires_grad=True)
-    loss = depth_loss(guess, scale, depth, torch.ones_like(depth))
+    loss = depth_loss(guess, scale, depth, torch.ones_like(depth), torch.zeros_like(depth))
     loss.backward()
     wide = guess.detach().clone().requires_grad_()
-    depth_loss(wide, torch.full((1, 4, 4), 1.5), depth, torch.ones_like(depth)).backward()
+    depth_loss(wide, torch.full((1, 4, 4), 1.5), depth, torch.ones_like(depth), torch.zeros_like(depth)).backward()
     torch.testing.assert_close(wide.grad, guess.grad)
     assert (scale.grad > 0).all()  # the error (0.41) is less than the scale (1): lower it
+
+
+def test_a_near_thing_taken_for_farther_costs_more_than_one_taken_for_nearer():
+    depth, even = torch.full((1, 2, 2), 4.0), torch.ones(1, 2, 2)
+    far, near = ((depth * factor).log() for factor in (1.5, 1 / 1.5))
+    flat = torch.zeros(1, 2, 2)
+    costs = [depth_loss(guess, flat, depth, even, far_weight * even) for guess in (far, near) for far_weight in (0, 1)]
+    assert costs[0] == pytest.approx(costs[2].item()) and costs[2] == costs[3] and costs[1] > 1.5 * costs[0]
 
 
 def test_feature_loss_is_zero_only_for_the_teachers_features():
@@ -197,6 +212,8 @@ def test_erasure_hits_its_share_and_never_takes_all_channels():
     assert ((masks == 0).any(1).float().mean().item()) == pytest.approx(0.15, abs=0.03)
     assert (masks.sum(1) >= 1).all()
     assert erase_channels(5, 1, 1.0, torch.Generator()).all()
+    prefix = (masks[:, :-1] >= masks[:, 1:]).all(1).flatten()  # what is there comes first, as a trimmed frame has it
+    assert 0.4 < prefix[(masks == 0).any(1).flatten()].float().mean() < 0.75
 
 
 def test_a_mirrored_batch_is_mirrored_in_both_picture_and_depth(data):
@@ -208,7 +225,8 @@ def test_a_mirrored_batch_is_mirrored_in_both_picture_and_depth(data):
     flips = {bool(augmented(batch, np.random.default_rng(seed))[2][0, 0, 0] > 1.5) for seed in range(12)}
     assert flips == {True, False}
     for seed in range(12):
-        clean, _, depth = augmented(batch, np.random.default_rng(seed))
+        clean, _, depth, flipped = augmented(batch, np.random.default_rng(seed))
+        assert flipped == bool(depth[0, 0, 0] > 1.5)
         assert bool(clean[0, 0, 0, 0] > 0) == bool(depth[0, 0, 0] < 1.5)
 
 
@@ -246,6 +264,28 @@ def test_tables_count_what_was_sent_and_leave_room_for_the_unseen():
     tables = tables_from_counts(counts, 5)
     assert tables.offsets.tolist() == [-2, -2] and tables.alphabet == 4
     assert tables.frequencies.min() >= 1 and tables.frequencies[1].argmax() == 3
+
+
+@pytest.mark.parametrize(("codec", "contexts"), [("context", 25), ("rans", 1), ("raw8", 1)])
+def test_every_codec_gets_the_tables_that_it_codes_with(codec, contexts):
+    symbols = np.random.default_rng(0).integers(-2, 3, (5, 3, 6, 8)).astype(np.int16)
+    branch = BranchConfig("b", channels=3, target_bytes=9, limit=4, codec=codec)
+    tables = branch_tables(symbols, branch)
+    assert tables.contexts == contexts and tables.channels == 3
+    slices = find_codec(codec).encode(symbols[0], tables, 1200)
+    decoded, received = find_codec(codec).decode(slices, (3, 6, 8), tables)
+    assert received.all() and (decoded == symbols[0]).all()
+
+
+def test_a_training_that_gets_no_better_stops_when_its_patience_ends(data, tmp_path):
+    said = []
+    settings = tiny_training(teacher_minutes=5.0, student_minutes=0.002, patience=2, validation_s=0.05)
+    settings = dataclasses.replace(settings, learning_rate=1e-9, report_s=0.05)
+    train_depth(data, tmp_path, settings, said.append)
+    assert any("no better than the best; it stops here" in line for line in said)
+    assert load_checkpoint(tmp_path / "teacher.safetensors")[1]["elapsed_s"] < 60.0
+    curves = list((tmp_path / "tensorboard" / "teacher").glob("events*"))
+    assert curves and curves[0].stat().st_size > 200
 
 
 def test_settings_come_from_yaml_and_misspelt_ones_are_refused(tmp_path):

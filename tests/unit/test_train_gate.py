@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from navisplit.config import FlightConfig, from_mapping
+from navisplit.config import CameraConfig, FlightConfig, from_mapping
 from navisplit.edge.policies import Decision, View
 from navisplit.edge.tail import Depth
 from navisplit.errors import ConfigError
@@ -58,14 +58,14 @@ class Head:
     def trunk(self, rgb):
         return "activations"
 
-    def encode(self, activations, branch):
+    def encode(self, activations, branch, max_bytes=None):
         assert activations == "activations"
         return SimpleNamespace(branch_id=int(branch[1]), codec_id=0, shape=(1, 1, 1), slices=[b""])
 
     def decode(self, branch_id, codec_id, shape, slices):
         return None, None
 
-    def infer(self, branch_id, symbols, mask):
+    def infer(self, branch_id, symbols, mask, memory=None):
         return Depth(np.full((2, 4), (FAR, NEAR)[branch_id], np.float32), None)
 
 
@@ -74,7 +74,7 @@ def probe(flying=(0.0, 0, 0)):
     gate = SimpleNamespace(seen={5: np.ones(9, np.float32)})
     head = decisions._Recall(Head())
     head.trunk(None)
-    made = decisions._Probing(Pilot(), head, Head(), gate, Renderer(), rows)
+    made = decisions._Probing(Pilot(), head, Head(), gate, Renderer(), rows, CameraConfig())
     made.command = np.array(flying)
     return made, rows
 

@@ -34,12 +34,12 @@ class Line:
     def loss(self, rng, progress):
         x = torch.from_numpy(rng.normal(size=(4, 1, 1, 1)).astype(np.float32))
         self.mood += 1
-        return (self.network(x) - 2 * x).square().mean(), f"at {progress:.1f}"
+        return (self.network(x) - 2 * x).square().mean(), {"at": progress}
 
     def validate(self, network):
         self.validated += 1
         assert not network.training
-        return "fine"
+        return {"line": {"abs_rel": 0.5, "near_abs_rel": 0.25}}
 
     def settle(self, network, rng):
         self.settled += 1
@@ -82,7 +82,7 @@ def test_what_is_reported_and_validated_does_not_change_what_is_learnt(train):
     quiet, _ = train(8, "quiet")
     talkative, log = train(8, "talkative", report_s=0.0, validation_s=0.0, checkpoint_s=0.0)
     assert torch.equal(weights(quiet), weights(talkative))
-    assert talkative.stage.validated > 3 and any("validation fine" in line for line in log)
+    assert talkative.stage.validated > 3 and any("validation line AbsRel 0.500" in line for line in log)
     assert any("loss" in line and "min of computing left" in line for line in log)
 
 

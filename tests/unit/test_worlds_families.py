@@ -16,6 +16,7 @@ from navisplit.sim.weather import CALM, parse_weather
 from navisplit.sim.worlds import build_scene, families, generate, load_scene, write_sdf
 from navisplit.sim.worlds.description import GROUND_ID, Box, Model, Pose, Visual, World, plain_material
 from navisplit.sim.worlds.registry import family_light, test_families, training_families
+from navisplit.sim.worlds.traffic import START_ROOM_M
 from navisplit.train.collect import plan
 
 
@@ -54,7 +55,7 @@ def test_what_moves_stays_on_the_ground_and_meets_nothing_for_a_whole_round(made
     assert {a.shape.name.split("_")[1] for a in walkers} == {"car", "person"}
     ends = [a.trajectory.times_s[-1] for a in walkers]
     for actor, end in zip(walkers, ends, strict=True):
-        assert actor.trajectory.loop and 30 < end < 400
+        assert actor.trajectory.loop and 30 < end < 500
         points = np.concatenate([body(actor, t) for t in np.linspace(0, end, 60)])
         room, hit, _, _ = query.nearest(points, 1.0)
         assert room.min() > 0.03, (actor.shape.name, scene.objects[hit[room.argmin()]].name)
@@ -83,6 +84,22 @@ def test_drones_fly_over_the_street_and_keep_clear_of_everything_for_a_whole_rou
         assert ((drop > 2.5) & (drop < 5.0))[on_ground].all()
         steps = np.linalg.norm(np.diff(places, axis=0), axis=1) / 0.25
         assert 2.0 < np.median(steps) < 5.0 and steps.max() < 5.5
+
+
+@pytest.mark.parametrize("family", ["urban", "neighbourhood"])
+@pytest.mark.parametrize("seed", [3, 52])  # in both of them scaffolds stand before some blocks
+def test_nothing_that_moves_comes_near_the_start_where_scripts_put_several_drones(family, seed):
+    world = generate(family, seed)
+    assert len(world.actors) >= families[family].__kwdefaults__["moving"]
+    for actor in world.actors:
+        times = np.arange(0.0, actor.trajectory.times_s[-1], 0.1)
+        places = np.array([actor.trajectory.pose(t)[0] for t in times])
+        assert np.hypot(*(places - world.player_start.position)[:, :2].T).min() > START_ROOM_M - 0.1, actor.name
+
+
+def test_in_a_large_town_cars_go_around_single_blocks_away_from_the_start():
+    ends = {a.trajectory.times_s[-1] for a in generate("urban", 4, size_m=300.0).actors if "car" in a.name}
+    assert len(ends) == 4 and max(ends) < 80.0  # each its own way, none of them around the whole town
 
 
 def test_drones_change_nothing_else_of_a_town_and_have_room_or_are_refused(made):

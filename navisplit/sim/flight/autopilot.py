@@ -52,7 +52,8 @@ class Autopilot:
         self, *, yaw_ned: float = 0.0, altitude_m: float = 122.0, time_ns: int = 0, armed: bool = True
     ) -> None:
         """Stand at the origin with heading ``yaw_ned`` (rad), ``altitude_m`` above the sea, ``armed`` or not."""
-        self.time_ns = time_ns
+        self.time_ns = time_ns  # of the newest step
+        self.lead_ns = 0  # by which the simulation's clock is ahead of it, less than a step
         self.gains = controller.default_gains()
         self.air = np.zeros(quadrotor.AIR_SIZE)
         self.air[quadrotor.ALTITUDE_AT] = altitude_m
@@ -133,6 +134,11 @@ class Autopilot:
     def landed(self) -> bool:
         """AirSim's landed_state: stays flying after a landing until the rotors idle."""
         return bool(self.pilot[quadrotor.TAKEN_OFF] == 0)
+
+    @property
+    def clock_ns(self) -> int:
+        """The simulation's clock: the stamp of what is seen now."""
+        return self.time_ns + self.lead_ns
 
     def kinematics(self) -> Kinematics:
         """A copy of the state."""

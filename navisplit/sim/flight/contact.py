@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from navisplit.frames import Vector
 from navisplit.sim.flight import quadrotor
@@ -24,6 +24,7 @@ FLOOR_REACH_M = BODY_RADIUS_M * (1.01 + 1.0 / FLOOR_NORMAL)  # from a radius abo
 TOUCH_M = 1e-3
 _STANDING_M = 0.02  # a floor further below than this does not carry
 _FAR_M = 1e4
+_MOST_LAYERS = 16  # solids one above the other that a buried body is lifted through
 MAX_SWEEP_M = 0.15  # a step longer than this is swept, so that nothing is jumped over
 
 
@@ -39,6 +40,9 @@ class SceneProbe(Protocol):
         self, origins: NDArray[np.float32], directions: NDArray[np.float32], max_range: float
     ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]:
         """Distance (N,), object index (N,) (-1 none), normal (N, 3)."""
+
+    def inside(self, point: ArrayLike) -> bool:
+        """Whether a point (3,) is within something solid or under the ground."""
 
 
 class FlatGround:
@@ -74,6 +78,10 @@ class FlatGround:
         normal = np.tile(np.float32([0, 0, 1]), (len(origins), 1))
         return np.where(hit, distance, np.float32(max_range)), np.where(hit, 0, -1).astype(np.int32), normal
 
+    def inside(self, point: ArrayLike) -> bool:
+        """See ``SceneProbe.inside``."""
+        return bool(np.asarray(point)[2] < self.z)
+
 
 @dataclass(frozen=True)
 class Contact:
@@ -85,6 +93,11 @@ class Contact:
     penetration: float  # m
     object_index: int  # into Scene.objects, -1 unknown
     floor: bool  # a surface below that can be stood on
+
+    @property
+    def way_out(self) -> Vector:
+        """Displacement (3,) ENU m that ends the penetration: up for a floor, along the normal for anything else."""
+        return np.array([0.0, 0.0, self.penetration]) if self.floor else self.normal * self.penetration
 
 
 @dataclass(frozen=True)
@@ -141,6 +154,22 @@ def stands(probe: SceneProbe, position: Vector) -> bool:
     """Whether there is a floor under the body's origin (ENU)."""
     floor = _floor_below(probe, position)
     return floor is not None and position[2] - floor[0] < _STANDING_M
+
+
+def risen(probe: SceneProbe, position: Vector) -> Vector:
+    """Where a body that is put at ``position`` (ENU) comes to be: there, or on top of what it would be buried in.
+
+    Buried is what is within a solid, and what has something above and nothing below.
+    """
+    ways, place = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]], np.float32), np.array(position, np.float64)
+    for _ in range(_MOST_LAYERS):
+        origin = place + (0.0, 0.0, TOUCH_M)
+        distance, index, _ = probe.cast(np.tile(origin, (2, 1)).astype(np.float32), ways, _FAR_M)
+        above, below = (index >= 0).tolist()
+        if not above or (below and not probe.inside(origin)):
+            break
+        place[2] += TOUCH_M + float(distance[0])
+    return place
 
 
 def sweep(probe: SceneProbe, start: Vector, end: Vector) -> float:

@@ -28,7 +28,8 @@ from navisplit.sim.flight.commands import (
 
 ACCURACY_M = 0.5  # nearer than this counts as there
 LOOKAHEAD_TICKS, LOOKAHEAD_TICKS_PLAIN = 30.0, 40.0  # automatic look-ahead with and without adaptation
-MAX_TICKS_ASTRAY = 1000  # with an error from the path that grew at each of them
+STILL_M = 0.01 * TICK_S  # less than this in a tick, when it is there, counts as stopped: 1 cm/s, our choice
+MAX_TICKS_ASTRAY = 100_000  # with an error from the path that grew at each of them
 ASTRAY = "lookahead error is continually increasing so we do not have safe control, aborting moveOnPath operation"
 
 
@@ -96,6 +97,16 @@ def _chase(pilot: Autopilot, point: Vector, speed: float, forward_only: bool, ya
     set_velocity(pilot, velocity.tolist(), yaw)
 
 
+def _stopped(pilot: Autopilot, path: _Path) -> float:
+    """Progress in a tick, m, that ends a move whose look-ahead is at the end of its path.
+
+    AirSim's is 0 everywhere. Its hover at a commanded velocity of zero sinks at 3 mm/s, so that a slanting
+    way down would end only on the ground, minutes later.
+    """
+    there = float(np.linalg.norm(path.points[-1] - pilot.position)) < ACCURACY_M
+    return STILL_M if there else 0.0
+
+
 def move_on_path(
     pilot: Autopilot,
     points: Sequence[Vector],
@@ -116,9 +127,9 @@ def move_on_path(
     path = _Path([pilot.position.copy(), *points])
     here = _Place(0, 0.0, path.points[0])
     target = path.ahead(here, reach)
-    end = pilot.time_ns + int(timeout_s * NANOSECONDS)
+    end = pilot.clock_ns + int(timeout_s * NANOSECONDS)
     complete, gained, error, astray = False, 0.0, 0.0, 0
-    while pilot.time_ns < end and not complete and (target.leg < path.end or gained > 0):
+    while pilot.time_ns < end and not complete and (target.leg < path.end or gained > _stopped(pilot, path)):
         _chase(pilot, target.point, velocity, forward_only, yaw_mode)
         yield
         way = target.point - here.point

@@ -31,6 +31,7 @@ from navisplit.sim.flight.contact import (
     Contact,
     SceneProbe,
     bounce,
+    risen,
     stands,
     survey,
     sweep,
@@ -60,6 +61,7 @@ class Vehicle:
         time_ns: int = 0,
         object_names: Sequence[str] = (),
         motion: Callable[[int, Vector], Vector] | None = None,
+        push: Callable[[int, Vector], None] | None = None,
         cameras: dict[str, Camera] | None = None,
         sensors: Mapping[str, Spec] | None = None,
         site: Site | None = None,
@@ -68,6 +70,7 @@ class Vehicle:
 
         ``flies``: False for a carrier of cameras that stays where it is put.
         ``motion``: velocity (3,) ENU m/s of a point (3,) of an object by its number; None where nothing moves.
+        ``push``: is told the impulse (3,) ENU N s with which an object, by its number, is hit.
         ``sensors``: None for AirSim's default ones; ``site``: where in the world they measure.
         """
         self.name, self.flies = name, flies
@@ -80,13 +83,14 @@ class Vehicle:
         self._probe = probe
         self._object_names = object_names
         self._motion = motion or (lambda number, point: np.zeros(3))
+        self._push = push or (lambda number, impulse: None)
         self._task: Task | None = None
         self._next_tick_ns = 0
         self._free_m = 0.0
-        self._surveyed = False
-        self.collision = CollisionState()
-        self.touchdown = CollisionState()
+        self._surveyed = self._put = False  # put somewhere since the last step, maybe into something
+        self.collision = self.touchdown = CollisionState()
         self.collision_count = 0
+        self._stand()
 
     # State --------------------------------------------------------------------------------------------------------
     @property
@@ -98,7 +102,7 @@ class Vehicle:
         """Pose and motion now, ENU / FLU, stamped with the simulation's clock."""
         pilot = self.pilot
         return Odometry(
-            stamp_ns=pilot.time_ns,
+            stamp_ns=pilot.clock_ns,
             position=self.position,
             orientation=swap_quaternion(pilot.orientation),
             velocity=swap_ned_enu(pilot.velocity),
@@ -186,7 +190,7 @@ class Vehicle:
     def place_ned(self, position: Vector, orientation: Quaternion) -> None:
         """As ``place``, in the autopilot's frame (NED from the start, FRD)."""
         self.pilot.place(position, orientation)
-        self._surveyed = False
+        self._surveyed, self._put = False, True
 
     def reset(self) -> None:
         """Back to the start: on the ground, no API control, no collision, cameras as mounted."""
@@ -196,7 +200,8 @@ class Vehicle:
         self.cameras = dict(self._default_cameras)
         self.collision = self.touchdown = CollisionState()
         self.collision_count = 0
-        self._surveyed = False
+        self._surveyed = self._put = False
+        self._stand()
 
     # Motion -------------------------------------------------------------------------------------------------------
     def advance(self, steps: int) -> None:
@@ -205,6 +210,9 @@ class Vehicle:
         if not self.flies:
             pilot.time_ns += steps * STEP_NS
             return
+        if self._put:
+            self._put = False
+            pilot.position[2] -= float((risen(self._probe, self.position) - self.position)[2])
         while steps > 0:
             if not self._surveyed:
                 self._survey()
@@ -222,6 +230,9 @@ class Vehicle:
     def look_again(self) -> None:
         """Something around has moved: survey before the next step, and fall when what it stood on is gone."""
         self._surveyed = False
+        self._stand()
+
+    def _stand(self) -> None:
         if self.pilot.grounded and not stands(self._probe, self.position):
             self.pilot.body[quadrotor.GROUNDED_AT] = 0.0
 
@@ -248,9 +259,10 @@ class Vehicle:
         around = survey(self._probe, self.position)
         self._free_m = around.free_m
         for contact in around.contacts:
-            known = 0 <= contact.object_index < len(self._object_names)
-            name = self._object_names[contact.object_index] if known else "Ground"
-            self.meet(contact, self._motion(contact.object_index, contact.point), name)
+            number, before = contact.object_index, self.pilot.velocity.copy()
+            name = self._object_names[number] if 0 <= number < len(self._object_names) else "Ground"
+            self.meet(contact, self._motion(number, contact.point), name)
+            self._push(number, swap_ned_enu(before - self.pilot.velocity) * quadrotor.MASS)
 
     def meet(self, contact: Contact, carried: Vector, name: str) -> None:
         """Answer a contact with what is called ``name`` and moves at ``carried`` (3,) ENU m/s."""
@@ -259,7 +271,7 @@ class Vehicle:
         if (carried.any() or velocity.any()) and not contact.floor:
             pilot.body[quadrotor.GROUNDED_AT] = 0.0  # run into where it stands
         if contact.penetration > 0 and not pilot.grounded:
-            pilot.position[:] += swap_ned_enu(_way_out(contact))
+            pilot.position[:] += swap_ned_enu(contact.way_out)
         if velocity @ contact.normal >= 0:
             return
         speed = float(np.linalg.norm(velocity))
@@ -286,10 +298,3 @@ class Vehicle:
         body[quadrotor.ORIENTATION_AT : quadrotor.VELOCITY_AT] = quaternion_from_euler(0.0, 0.0, yaw)
         body[quadrotor.VELOCITY_AT : quadrotor.GROUNDED_AT] = 0.0
         body[quadrotor.GROUNDED_AT] = 1.0
-
-
-def _way_out(contact: Contact) -> Vector:
-    """Displacement (3,) ENU m that ends the penetration: up for a floor, along the normal for anything else."""
-    if contact.floor:
-        return np.array([0.0, 0.0, contact.penetration])
-    return contact.normal * contact.penetration

@@ -215,6 +215,10 @@ class LiveProbe:
         distance, owner, normal = layer.cast(o, unit, (ahead, found[1], found[2]))
         return np.where(ahead < 0, found[0], distance), owner, normal
 
+    def inside(self, point: ArrayLike) -> bool:
+        """See ``SceneQuery.inside``; things that are not baked have no inside."""
+        return self._still(self._layer()).inside(point)
+
     def _still(self, layer: MovingLayer) -> SceneProbe:
         return self._baked.without(layer.hidden) if isinstance(self._baked, SceneQuery) else self._baked
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from navisplit.sim.rpc.pacing import FRAME_NS, Waiting, to_nanoseconds
+from navisplit.sim.flight.autopilot import NANOSECONDS
+from navisplit.sim.rpc.pacing import FRAMES_A_SECOND, Waiting, to_nanoseconds
 from navisplit.sim.rpc.service import Service
 from navisplit.sim.rpc.table import rpc
 
@@ -29,4 +30,4 @@ def continue_for_time(service: Service, seconds: float) -> Waiting:
 @rpc("frames:int", name="simContinueForFrames", differs="a frame is a 60th of a second, as nothing is displayed")
 def continue_for_frames(service: Service, frames: int) -> None:
     """Run for a number of 60 Hz frames, then pause; replies at once, as AirSim does."""
-    service.pacer.continue_for(frames * FRAME_NS)
+    service.pacer.continue_for(frames * NANOSECONDS // FRAMES_A_SECOND)

@@ -23,7 +23,6 @@ from navisplit.sim.sweeping import corners, free_distance
 from navisplit.sim.things import Thing
 
 MAX_SPAWNED = 10_000
-MAX_FALL_M = 1000.0
 
 PoseNed = tuple[Vector, Quaternion]
 
@@ -97,7 +96,9 @@ def set_object_pose(service: Service, name: str, pose: PoseNed, teleport: bool) 
         own = service.object_index(name)
         free = free_distance(service.simulation.probe, turned, way, own_index=own)
         position = thing.position + way * (free / max(float(np.linalg.norm(way)), 1e-9))
-    return things.place(name, position, orientation)
+    things.place(name, position, orientation)
+    service.simulation.moved(name)
+    return True
 
 
 def thing_at(thing: Thing, position: Vector, orientation: Quaternion) -> Thing:
@@ -121,8 +122,8 @@ def list_assets(service: Service) -> list[str]:
 @rpc(
     "object_name:str load_component:str pose:Pose scale:Vector3r physics_enabled:bool is_blueprint:bool",
     name="simSpawnObject",
-    differs="physics puts the object down on what is below it at once; it does not roll and is not pushed; a "
-    "blueprint's name is looked up among the assets",
+    differs="an object with physics falls, rests and slides, but does not turn over or bounce; a blueprint's name is "
+    "looked up among the assets",
 )
 def spawn_object(
     service: Service, name: str, component: str, pose: PoseNed, scale: Vector, physics: bool, blueprint: bool
@@ -138,11 +139,9 @@ def spawn_object(
     thing = Thing(name, shape, scale=tuple(scale.tolist()), segmentation_id=shape.segmentation_id)
     position, orientation = service.map_pose(pose, thing)
     thing = thing_at(thing, position, orientation)
-    if physics:
-        fall = np.array([0.0, 0.0, -MAX_FALL_M])
-        free = free_distance(simulation.probe, corners(thing), fall, shrink=1.0)
-        thing = thing_at(thing, position - (0.0, 0.0, free if free < MAX_FALL_M else 0.0), orientation)
     simulation.things.add(thing)
+    if physics:
+        simulation.drop(name)
     return name
 
 

@@ -95,7 +95,7 @@ def rotor_states(service: Service, vehicle: str) -> Struct:
         }
         for number, signal in enumerate(pilot.rotors[quadrotor.FILTERED].tolist())
     ]
-    return {"rotors": rotors, "timestamp": pilot.time_ns}
+    return {"rotors": rotors, "timestamp": pilot.clock_ns}
 
 
 @rpc("vehicle_name:str", name="simGetGroundTruthKinematics")

@@ -81,7 +81,7 @@ def find_mount(service: Service, name: str, vehicle: str, external: bool) -> Mou
     pilot = drone.pilot
     return Mount(
         _find(drone.cameras, name), drone.cameras, drone.origin, pilot.position.copy(), pilot.orientation.copy(),
-        pilot.velocity.copy(), pilot.angular_rate.copy(), drone.name, pilot.time_ns,
+        pilot.velocity.copy(), pilot.angular_rate.copy(), drone.name, pilot.clock_ns,
     )  # fmt: skip
 
 

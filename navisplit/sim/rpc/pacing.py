@@ -15,7 +15,7 @@ MIN_SLEEP_S = 0.003
 BURST_S = (0.002, 0.010)  # wall time that one drive should take as fast as possible, so that requests are answered
 MAX_BURST_STEPS = 4096
 IDLE_S = 0.02
-FRAME_NS = NANOSECONDS // 60  # of simContinueForFrames: we have no display, so a frame is a 60th of a second
+FRAMES_A_SECOND = 60  # of simContinueForFrames: we have no display, so this is our choice
 
 
 class Waiting:
@@ -67,8 +67,7 @@ class Pacer:
         self._last_s = now_s
         self._credit_ns = 0.0
         self._restarted = True  # the wall time since the last drive was not ours to simulate
-        self._owed_ns = 0  # part of a step left over from the last simContinueForTime
-        self._steps_left: int | None = None
+        self._left_ns: int | None = None  # until a continue-for is over
         self._waiting: list[Waiting] = []
 
     def pause(self, paused: bool) -> None:
@@ -76,13 +75,12 @@ class Pacer:
         self.paused = paused
         self._restarted = True
         self._credit_ns = 0.0
-        self._steps_left = None
+        self._left_ns = None
         self._release()
 
     def continue_for(self, nanoseconds: int) -> Waiting:
-        """Run exactly this long, to the step (the rest is carried to the next call), then pause."""
-        total = max(0, nanoseconds) + self._owed_ns
-        self._steps_left, self._owed_ns = total // STEP_NS, total % STEP_NS
+        """Run exactly this long, then pause."""
+        self._left_ns = max(0, nanoseconds)
         self._restarted = self._restarted or self.paused
         self.paused = False
         waiting = Waiting()
@@ -91,54 +89,52 @@ class Pacer:
         return waiting
 
     def drive(self, now_s: float) -> float:
-        """Take the steps that are due at wall time ``now_s``; seconds to sleep until the next ones."""
+        """Let the time pass that is due at wall time ``now_s``; seconds to sleep until more is."""
         elapsed = 0.0 if self._restarted else now_s - self._last_s
         self._last_s, self._restarted = now_s, False
         if self.paused:
             self._restarted = True
             return IDLE_S
-        steps = self._due(elapsed)
-        if self._steps_left is not None:
-            steps = min(steps, self._steps_left)
-            self._steps_left -= steps
-        if steps > 0:
-            self._take(steps)
+        due_ns = self._due(elapsed)
+        if self._left_ns is not None:
+            self._left_ns -= due_ns
+        self._pass(due_ns)
         self._stop_when_spent()
         if self.paused or self._speed == 0:
             return 0.0
         return max(MIN_SLEEP_S, (STEP_NS - self._credit_ns) / self._speed / NANOSECONDS)
 
-    def _take(self, steps: int) -> None:
-        """Step, ringing the alarm on the way in the step in which it is due."""
-        while steps > 0:
-            due_ns = None if self.alarm is None else self.alarm.due_ns
-            until = steps if due_ns is None else max(1, -((self.simulation.clock_ns - due_ns) // STEP_NS))  # rounded up
-            taken = min(steps, until)
-            self.simulation.steps(taken)
-            steps -= taken
-            if self.alarm is not None and due_ns is not None and self.simulation.clock_ns >= due_ns:
+    def _pass(self, nanoseconds: int) -> None:
+        """Let time pass, ringing the alarm on the way exactly when it is due."""
+        end_ns = self.simulation.clock_ns + nanoseconds
+        while nanoseconds > 0:
+            now_ns, due_ns = self.simulation.clock_ns, None if self.alarm is None else self.alarm.due_ns
+            if self.alarm is not None and due_ns is not None and due_ns <= now_ns:
                 self.alarm.ring()
+            elif now_ns == end_ns:
+                return
+            else:
+                self.simulation.advance_ns((end_ns if due_ns is None else min(end_ns, due_ns)) - now_ns)
 
     def _due(self, elapsed_s: float) -> int:
-        """Steps to take after ``elapsed_s`` of wall time since the last drive."""
+        """Time to let pass after ``elapsed_s`` of wall time since the last drive: whole steps, or all that is left."""
+        left_ns = math.inf if self._left_ns is None else self._left_ns
         if self._speed == 0:
             short, long = BURST_S
             if elapsed_s > long:
                 self._burst = max(1, self._burst // 2)
             elif elapsed_s < short:
                 self._burst = min(self._burst * 2, MAX_BURST_STEPS)
-            return self._burst
+            return int(min(self._burst * STEP_NS, left_ns))
         self.lost_s += max(0.0, elapsed_s - MAX_LAG_S)
         self._credit_ns += min(elapsed_s, MAX_LAG_S) * self._speed * NANOSECONDS
-        steps = int(self._credit_ns // STEP_NS)
-        if self._steps_left is not None:
-            steps = min(steps, self._steps_left)
-        self._credit_ns -= steps * STEP_NS
-        return steps
+        due_ns = int(left_ns if self._credit_ns >= left_ns else self._credit_ns // STEP_NS * STEP_NS)
+        self._credit_ns -= due_ns
+        return due_ns
 
     def _stop_when_spent(self) -> None:
-        if self._steps_left == 0:
-            self._steps_left = None
+        if self._left_ns == 0:
+            self._left_ns = None
             self.paused = self._restarted = True
             self._credit_ns = 0.0
             self._release()

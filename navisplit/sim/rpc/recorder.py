@@ -54,7 +54,7 @@ class Recorder:
             return
         vehicles = service.simulation.vehicles
         rows = recording.take(
-            [Row(v.name, v.pilot.time_ns, v.pilot.position.copy(), v.pilot.orientation.copy()) for v in vehicles]
+            [Row(v.name, v.pilot.clock_ns, v.pilot.position.copy(), v.pilot.orientation.copy()) for v in vehicles]
         )
         shots = [(row, self._shots(row, row.vehicle == vehicles[0].name)) for row in rows]
         if not rows:

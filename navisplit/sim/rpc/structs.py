@@ -100,7 +100,7 @@ def multirotor_state(pilot: Autopilot, gps: GeoPoint) -> Struct:
         "collision": collision(),
         "kinematics_estimated": kinematics(pilot.kinematics()),
         "gps_location": geo_point(gps),
-        "timestamp": pilot.time_ns,
+        "timestamp": pilot.clock_ns,
         "landed_state": 0 if pilot.landed else 1,
         "rc_data": rc_data(pilot.remote),
     }

@@ -88,7 +88,7 @@ class SensorSuite:
     def imu(self, name: str = "") -> ImuReading:
         """Of now."""
         pilot = self._pilot
-        return self._find(name, Imu, "IMU").read(self._step, pilot.time_ns, pilot.kinematics())
+        return self._find(name, Imu, "IMU").read(self._step, pilot.clock_ns, pilot.kinematics())
 
     def barometer(self, name: str = "") -> BarometerReading:
         """The newest sample."""

@@ -13,7 +13,7 @@ from navisplit.sim.worlds.description import MovingModel, Visual, World, class_i
 from navisplit.sim.worlds.meshes import Rng, merge
 from navisplit.sim.worlds.parts import WorldParts, instance
 from navisplit.sim.worlds.terrain import Terrain
-from navisplit.sim.worlds.traffic import Block, clockwise, loop
+from navisplit.sim.worlds.traffic import MOST_ON_A_WAY, Traffic, clear_of_start, clockwise, loop
 
 HEIGHTS_M = (2.6, 3.2, 3.8, 4.4)
 """Over the street: above the cars, within reach of who flies there, mostly under the skywalks (our choice)."""
@@ -24,28 +24,32 @@ _TURN_RADIUS_M = 4.5
 _SAMPLE_M = 0.4
 
 
-def add_drones(parts: WorldParts, blocks: list[Block], terrain: Terrain, lane_m: float, count: int,
-               rng: Rng) -> list[MovingModel]:  # fmt: skip
-    """``count`` drones, or as many as there are blocks with a free way around them, ``lane_m`` from the block's edge.
+def add_drones(parts: WorldParts, traffic: Traffic, terrain: Terrain, count: int, rng: Rng) -> list[MovingModel]:
+    """``count`` drones, or as many as there is room for on free ways over the cars' lanes.
 
-    Ways around different blocks do not meet, so that no two drones do.
+    Ways around different blocks do not meet, and several on one way share its speed, so that no two drones meet.
     """
-    if count > len(blocks) > 0:
+    lane_m = traffic.lanes["car"]
+    blocks = clear_of_start(traffic.blocks["car"], traffic.start, lane_m, _TURN_RADIUS_M)
+    if count > MOST_ON_A_WAY * len(blocks) > 0:
         raise UsageError(
-            f"Option 'drones': there is room for {len(blocks)}, one around each block, got {count}. "
-            "Make the world larger with size_m."
+            f"Option 'drones': there is room for {MOST_ON_A_WAY * len(blocks)}, {MOST_ON_A_WAY} on each way, got "
+            f"{count}. Make the world larger with size_m."
         )
     made: list[MovingModel] = []
     low, high = _boxes(parts) if blocks and count else (np.empty((0, 3)),) * 2
-    for number in rng.permutation(len(blocks)).tolist():
+    rounds = -(-count // max(1, len(blocks)))
+    for place in rng.permutation(len(blocks)).tolist():
         if len(made) == count:
             break
-        points = clockwise(blocks[number], lane_m, _TURN_RADIUS_M)
+        points = clockwise(blocks[place], lane_m, _TURN_RADIUS_M)
         speed, phase = float(rng.uniform(*_SPEEDS_MPS)), float(rng.uniform())
-        ways = [loop(points, terrain, speed, phase, height) for height in rng.permutation(HEIGHTS_M).tolist()]
-        free = next((way for way in ways if _is_free(way, low, high)), None)
-        if free is not None:
-            made.append(_drone(parts, len(made), free))
+        heights = rng.permutation(HEIGHTS_M).tolist()
+        height = next((h for h in heights if _is_free(loop(points, terrain, speed, phase, h), low, high)), None)
+        if height is not None:
+            phases = [(phase + k / rounds) % 1.0 for k in range(min(rounds, count - len(made)))]
+            ways = [loop(points, terrain, speed, p, height) for p in phases]
+            made += [_drone(parts, number, way) for number, way in enumerate(ways, len(made))]
     return made
 
 

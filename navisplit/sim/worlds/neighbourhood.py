@@ -17,7 +17,7 @@ from navisplit.sim.worlds.placement import Occupancy
 from navisplit.sim.worlds.registry import family, random_light
 from navisplit.sim.worlds.suburb_materials import suburb_materials
 from navisplit.sim.worlds.terrain import Terrain, grid_lines, hills
-from navisplit.sim.worlds.traffic import Block, add_traffic
+from navisplit.sim.worlds.traffic import Block, Traffic, add_traffic
 
 _CAR_LANE_M = EDGE_M - 0.45  # from a garden's edge: between the parked cars and the middle of the street
 _FOOTPATH_M = 0.75
@@ -54,7 +54,8 @@ def neighbourhood(
     add_far_trees(parts, terrain, half, 110, "bark", "needles", rng)
     start = PlayerStart((0.0, 0.0, float(terrain.height(0.0, 0.0))), 0.0)
     light = random_light(rng)
-    actors = add_traffic(parts, _ways(streets), terrain, (_CAR_LANE_M, _FOOTPATH_M), round(moving), rng)
+    ways, lanes = dict.fromkeys(("car", "person"), _ways(streets)), {"car": _CAR_LANE_M, "person": _FOOTPATH_M}
+    actors = add_traffic(parts, Traffic(ways, lanes, start.position[:2]), terrain, round(moving), rng)
     name = f"neighbourhood_{seed}"
     return World(name, tuple(parts.models), parts.meshes, parts.materials, light, start, tuple(actors))
 

@@ -1,6 +1,7 @@
 """What moves by itself: cars that drive around a block, people who walk around it. One rigid piece each.
 
 Everybody goes clockwise in the lane next to the block, with the block on the right: no two ways cross or meet.
+Nobody comes near the player start, where drones of any settings.json may stand.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ STEP_M = 4.0
 
 _TURN_POINTS = 6
 
+START_ROOM_M = 8.0
+"""Around the player start that stays free: scripts start several drones some metres apart (our choice)."""
+
 MOST_ON_A_WAY = 12
 """Of one kind: cars then keep 8 m from each other on the shortest way around a block."""
 
@@ -67,6 +71,19 @@ def clockwise(block: Block, out: float, radius: float) -> Array:
             turn = yaw - share * math.pi / 2
             points.append((*(centre + radius * np.array([-math.sin(turn), math.cos(turn)])), turn))
     return np.array(points)
+
+
+def clear_of_start(blocks: list[Block], start: tuple[float, float], out: float, radius: float) -> list[Block]:
+    """Blocks that can be gone around without coming near ``start``; where there are none, all of them as one."""
+
+    def clear(block: Block) -> bool:
+        way = clockwise(block, out, radius)[:, :2]
+        steps = np.concatenate([np.linspace(a, b, 9) for a, b in pairwise([*way, way[0]])])
+        return bool(np.hypot(*(steps - start).T).min() > START_ROOM_M)
+
+    corners = np.array([(*b.low, *b.high) for b in blocks]).reshape(-1, 4)
+    together = [Block(tuple(corners[:, :2].min(0)), tuple(corners[:, 2:].max(0)))] if blocks else []
+    return [b for b in blocks if clear(b)] or [b for b in together if clear(b)]
 
 
 def loop(points: Array, terrain: Terrain, speed_mps: float, phase: float, clearance_m: float) -> Trajectory:
@@ -106,34 +123,46 @@ def person(rng: Rng) -> dict[str, Mesh]:
 _SKINS = (srgb(236, 200, 170), srgb(198, 150, 115), srgb(120, 82, 58), srgb(84, 56, 42))
 
 
-def add_traffic(parts: WorldParts, blocks: list[Block], terrain: Terrain, lanes: tuple[float, float], count: int,
-                rng: Rng) -> list[MovingModel]:  # fmt: skip
-    """``count`` actors, half of them cars; ``lanes``: metres from a block's edge at which cars drive and people walk.
+@dataclass(frozen=True)
+class Traffic:
+    """Where ``car`` and ``person`` go: around which blocks, and how far from their edges."""
 
-    Several on one way keep their distance: they share its speed.
-    """
-    if not blocks or count == 0:
+    blocks: dict[str, list[Block]]
+    lanes: dict[str, float]  # m
+    start: tuple[float, float]  # of the player, whom nobody comes near
+
+
+def add_traffic(parts: WorldParts, traffic: Traffic, terrain: Terrain, count: int, rng: Rng) -> list[MovingModel]:
+    """``count`` actors, half of them cars. Several on one way keep their distance: they share its speed."""
+    lanes = traffic.lanes
+    ways = {kind: clear_of_start(traffic.blocks[kind], traffic.start, lanes[kind], _TURN_M[kind]) for kind in lanes}
+    least = min(len(around) for around in ways.values())
+    if least == 0 or count == 0:
         return []
-    if count > 2 * MOST_ON_A_WAY * len(blocks):
+    if count > 2 * MOST_ON_A_WAY * least:
         raise UsageError(
-            f"Option 'moving': there is room for {2 * MOST_ON_A_WAY * len(blocks)} cars and people, got {count}. "
+            f"Option 'moving': there is room for {2 * MOST_ON_A_WAY * least} cars and people, got {count}. "
             "Make the world larger with size_m."
         )
     parts.keep(moving=Material("moving", np.ones((1, 1, 3), np.float32), None))  # not mapped by place: it moves
     cars = max(1, count // 2)
     made: list[MovingModel] = []
     for kind, number in (("car", cars), ("person", count - cars)):
-        out, radius, speeds = (lanes[0], 4.5, (4.0, 7.0)) if kind == "car" else (lanes[1], 0.6, (1.0, 1.6))
-        speed = [float(rng.uniform(*speeds)) for _ in blocks]
+        speed = [float(rng.uniform(*_SPEEDS_MPS[kind])) for _ in ways[kind]]
         for k in range(number):
-            place, turn = k % len(blocks), k // len(blocks)
-            rounds = -(-number // len(blocks))
+            turn, place = divmod(k, len(ways[kind]))
+            rounds = -(-number // len(ways[kind]))
             phase = (turn + float(rng.uniform(0.1, 0.6))) / rounds
-            way = loop(clockwise(blocks[place], out, radius), terrain, speed[place], phase, 0.02)
+            way = loop(clockwise(ways[kind][place], lanes[kind], _TURN_M[kind]), terrain, speed[place], phase, 0.02)
             made.append(_actor(parts, kind, k, way, rng))
         _clear(parts, [a.trajectory for a in made[-number:]] if number else [], _ROOM_M[kind])
     return made
 
+
+_TURN_M = {"car": 4.5, "person": 0.6}
+"""Radius at which each kind goes around corners."""
+
+_SPEEDS_MPS = {"car": (4.0, 7.0), "person": (1.0, 1.6)}
 
 _ROOM_M = {"car": (1.05, 2.0), "person": (0.42, 1.95)}
 """Half the width and the height of what each kind needs free."""

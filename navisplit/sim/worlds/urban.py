@@ -14,8 +14,8 @@ from navisplit.sim.worlds.parts import HORIZON_M, WorldParts, instance, rising_h
 from navisplit.sim.worlds.placement import Occupancy
 from navisplit.sim.worlds.registry import family, random_light
 from navisplit.sim.worlds.terrain import Terrain, grid_lines, hills
-from navisplit.sim.worlds.traffic import Block, add_traffic
-from navisplit.sim.worlds.urban_blocks import Town, fill_block
+from navisplit.sim.worlds.traffic import Block, Traffic, add_traffic
+from navisplit.sim.worlds.urban_blocks import CityBlock, Town, fill_block
 from navisplit.sim.worlds.urban_furniture import furnish_streets
 from navisplit.sim.worlds.urban_materials import urban_materials
 
@@ -41,7 +41,7 @@ def urban(
 ) -> World:
     """About 60 town houses on 160 x 160 m; ``density`` multiplies street furniture, ``moving`` is cars and people.
 
-    ``drones`` fly around blocks, one around each at most, at 2.6-4.4 m.
+    ``drones`` fly around blocks at 2.6-4.4 m. Nothing that moves comes within 8 m of the start.
     """
     rng = np.random.default_rng([seed, 0x0B])
     half = size_m / 2
@@ -57,12 +57,23 @@ def urban(
     furnish_streets(town, STREET_HALF_M, density)
     _add_ground(parts, terrain, streets, half, rng)
     _add_outskirts(parts, terrain, streets, half, rng)
-    ways = [Block(b.low, b.high) for b in blocks if b.enclosed and not b.scaffold]
-    actors = add_traffic(parts, ways, terrain, (_CAR_LANE_M, _FOOTPATH_M), round(moving), rng)
-    actors += add_drones(parts, ways, terrain, _CAR_LANE_M, round(drones), np.random.default_rng([seed, 0xD0]))
     start = PlayerStart((0.0, 0.0, float(terrain.height(0.0, 0.0))), 0.0)
-    light = random_light(rng)
+    light = random_light(rng)  # before the traffic, so that no number of cars changes it
+    traffic = _traffic(blocks, start)
+    actors = add_traffic(parts, traffic, terrain, round(moving), rng)
+    actors += add_drones(parts, traffic, terrain, round(drones), np.random.default_rng([seed, 0xD0]))
     return World(f"urban_{seed}", tuple(parts.models), parts.meshes, parts.materials, light, start, tuple(actors))
+
+
+def _traffic(blocks: list[CityBlock], start: PlayerStart) -> Traffic:
+    """Cars on the streets around whole blocks; people on their walks, where no scaffold stands."""
+    enclosed = [b for b in blocks if b.enclosed]
+    around = {"car": enclosed, "person": [b for b in enclosed if not b.scaffold]}
+    return Traffic(
+        {kind: [Block(b.low, b.high) for b in some] for kind, some in around.items()},
+        {"car": _CAR_LANE_M, "person": _FOOTPATH_M},
+        start.position[:2],
+    )
 
 
 def _street_lines(half: float, rng: Rng) -> NDArray[np.float64]:
