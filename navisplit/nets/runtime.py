@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from navisplit.errors import UsageError, nearest_name
+from navisplit.nets.memory import CHANNELS
 
 if TYPE_CHECKING:
     from navisplit.nets.branch_set import BranchSet
@@ -54,6 +55,8 @@ def accelerated(models: BranchSet) -> BranchSet:
         head.branches[spec.name] = Session(head.branches[spec.name], [features])
         symbols, mask = torch.zeros(1, *spec.shape), torch.ones(1, spec.channels, 1, 1)
         tail.adapters[spec.name] = Session(tail.adapters[spec.name], [symbols, mask])
+    if tail.recall is not None:
+        tail.recall = Session(tail.recall, [torch.zeros(1, CHANNELS, *architecture.grid), torch.ones(1)])
     inputs = torch.zeros(1, architecture.body_widths[0], *architecture.grid)
     tail.body = Session(tail.body, [inputs])
     if teacher is not None:
