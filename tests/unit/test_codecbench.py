@@ -62,7 +62,7 @@ def test_the_line_up_holds_every_baseline_that_was_asked_for(context):
     names = line_up(context)
     families = {name.partition(":")[0] for name in names}
     assert {"branch", "teacher", "float32", "features8", "crbq", "jpeg", "webp", "map"} <= families
-    assert {"uniform-channel", "uniform-dense", "uniform-zstd"} <= families
+    assert {"uniform-context", "uniform-channel", "uniform-dense", "uniform-zstd"} <= families
     assert {"branch:b0", "branch:b1", "branch:paper/b0", "branch:paper/b1"} <= set(names)
     assert len(set(names)) == len(names)
 
@@ -77,7 +77,9 @@ def test_every_method_gives_depth_from_its_bytes_alone(context, picture):
         assert (depth >= 0.29).all() and (depth <= 50.1).all(), name
 
 
-@pytest.mark.parametrize("name", ["float32", "uniform-channel:0.5", "uniform-dense:0.5", "uniform-zstd:0.5"])
+@pytest.mark.parametrize(
+    "name", ["float32", "uniform-context:0.5", "uniform-channel:0.5", "uniform-dense:0.5", "uniform-zstd:0.5"]
+)
 def test_features_arrive_as_they_were_coded(context, picture, name):
     method = make(name, context)
     features = method.head(picture)
@@ -89,13 +91,13 @@ def test_features_arrive_as_they_were_coded(context, picture, name):
         np.testing.assert_array_equal(received, expected)
 
 
-def test_three_coders_of_one_step_differ_in_bytes_only(context, picture):
+def test_four_coders_of_one_step_differ_in_bytes_only(context, picture):
     depths = []
-    for way in ("channel", "dense", "zstd"):
+    for way in ("channel", "dense", "zstd", "context"):
         method = make(f"uniform-{way}:1", context)
         depths.append(method.tail(method.decode(method.encode(method.head(picture)))))
-    np.testing.assert_array_equal(depths[0], depths[1])
-    np.testing.assert_array_equal(depths[0], depths[2])
+    for other in depths[1:]:
+        np.testing.assert_array_equal(depths[0], other)
 
 
 def test_eight_bit_features_are_within_half_a_step(context, picture):

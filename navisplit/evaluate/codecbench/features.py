@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import struct
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.codecs import Tables, codec
+from navisplit.codecs.context import context_counts
 from navisplit.codecs.tables import MAX_ALPHABET
 from navisplit.errors import PacketError, UsageError
 from navisplit.evaluate.codecbench.context import Context, head_cost, infer_values, trunk_features
 from navisplit.evaluate.codecbench.methods import Depth, Method, Slices, cut, family, join
+from navisplit.train.tables import SMOOTHING, SMOOTHING_IN_CONTEXT
 from navisplit.wire import MAX_PAYLOAD
 
 Features = NDArray[np.float32]  # (C, 18, 32)
@@ -125,25 +127,27 @@ class Uniform(TrunkFeatures):
 
 
 class UniformRans(Uniform):
-    """Coded by the product's own coder, slices and all, with tables that ship with the model."""
+    """Coded by the product's own coders, slices and all, with tables that ship with the model."""
+
+    coder: ClassVar[str] = "rans"
 
     def __init__(self, context: Context, argument: str) -> None:
         super().__init__(context, argument)
-        offsets = np.full(len(self.counts), self.low, np.int32)
-        self.tables = Tables.from_counts(self.shared(self.counts) + 0.5, offsets)
+        counts = self.table_counts(context)
+        offsets = np.full(self.shape[0], self.low, np.int32)
+        self.tables = Tables.from_counts(counts, offsets, contexts=len(counts) // self.shape[0])
 
-    @staticmethod
-    def shared(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Counts (C, A) as the tables are to be made from."""
-        return counts
+    def table_counts(self, context: Context) -> NDArray[np.float64]:
+        """Smoothed counts (C * contexts, A)."""
+        return self.counts + SMOOTHING
 
     def pack(self, symbols: NDArray[np.int16]) -> list[bytes]:
         """Independent slices."""
-        return codec("rans").encode(symbols, self.tables, MAX_PAYLOAD)
+        return codec(self.coder).encode(symbols, self.tables, MAX_PAYLOAD)
 
     def unpack(self, slices: Slices) -> NDArray[np.int16]:
         """The symbols of all slices."""
-        return codec("rans").decode(slices, self.shape, self.tables)[0]
+        return codec(self.coder).decode(slices, self.shape, self.tables)[0]
 
 
 @family("uniform-channel", "trunk features, uniform steps, rANS with a table a channel")
@@ -155,10 +159,24 @@ class UniformChannel(UniformRans):
 class UniformDense(UniformRans):
     """One table for all channels."""
 
-    @staticmethod
-    def shared(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    def table_counts(self, context: Context) -> NDArray[np.float64]:
         """The sum, for every channel."""
-        return np.broadcast_to(counts.sum(axis=0), counts.shape)
+        return np.broadcast_to(self.counts.sum(axis=0) + SMOOTHING, self.counts.shape)
+
+
+@family("uniform-context", "trunk features, uniform steps, rANS in the context of two neighbours")
+class UniformContext(UniformRans):
+    """The coder of our branches, for features that were not trained to be coded."""
+
+    coder = "context"
+
+    def table_counts(self, context: Context) -> NDArray[np.float64]:
+        """One table for every pair of neighbours of every channel."""
+        high = self.low + self.alphabet - 1
+        symbols = self.round(context.validation_features).clip(self.low, high).astype(np.int16)
+        limit = max(abs(self.low), abs(high))
+        counts = context_counts(symbols, limit)[..., self.low + limit : high + limit + 1]
+        return counts.reshape(-1, self.alphabet) + SMOOTHING_IN_CONTEXT
 
 
 @family("uniform-zstd", "trunk features, uniform steps, zstd")

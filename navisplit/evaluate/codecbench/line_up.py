@@ -22,7 +22,11 @@ def line_up(context: Context) -> list[str]:
         if other is not context.models:
             names += [f"branch:{title}/{name}" for name in by_rate(other)]
     names += ["teacher", "float32", "features8"]
-    names += [f"{way}:{step}" for way in ("uniform-channel", "uniform-dense", "uniform-zstd") for step in STEPS]
+    names += [
+        f"{way}:{step}"
+        for way in ("uniform-context", "uniform-channel", "uniform-dense", "uniform-zstd")
+        for step in STEPS
+    ]
     names += [f"crbq:{name}" for name in own]
     names += [f"jpeg:{q}" for q in JPEG] + [f"webp:{q}" for q in WEBP]
     names += [f"avif:{q}" for q in AVIF] if avif_available() else []
