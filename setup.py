@@ -91,6 +91,8 @@ setup(
         "plotly>=5.20",
         "rosbags>=0.10",
         "zstandard>=0.22",  # a baseline of `navisplit bench codec`
+        "onnx>=1.16",  # this and the next: networks in half of torch's time (docs/codec.md)
+        "onnxruntime>=1.18",
     ],
     extras_require={
         "ros": [
@@ -105,7 +107,6 @@ setup(
         ],
         "train": ["gymnasium>=1.0", "matplotlib>=3.8", "tensorboard>=2.16"],  # curves of a training
         "view": ["viser>=1.1"],
-        "onnx": ["onnx>=1.16", "onnxruntime>=1.18"],  # navisplit branches --export-onnx, bench head --runtimes
         "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6"],
     },
     entry_points={"console_scripts": console_scripts()},

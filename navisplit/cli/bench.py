@@ -84,7 +84,7 @@ def _runtimes(world: str, models: str, frames: int, as_json: bool) -> None:
     from navisplit.evaluate.runtimes import compare_runtimes
     from navisplit.nets.branch_set import load_branch_set
 
-    branch_set = load_branch_set(models)
+    branch_set = load_branch_set(models, runtime="torch")  # the others are made of it
     by_rate = sorted(branch_set.branches, key=lambda b: b.expected_bytes)
     timings = compare_runtimes(branch_set, pictures(world, frames), [by_rate[0].name, by_rate[-1].name])
     if as_json:

@@ -43,7 +43,7 @@ def branches(
     """List the branches of a branch set: bytes a frame, shape, codec, and depth metrics where they were measured."""
     from navisplit.nets.branch_set import load_branch_set
 
-    branch_set = load_branch_set(models)
+    branch_set = load_branch_set(models, runtime="torch" if export_onnx is not None else None)
     if write_golden:
         from navisplit.train.golden import write_golden as write
 

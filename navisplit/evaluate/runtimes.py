@@ -191,7 +191,7 @@ def _require(package: str) -> Any:
     try:
         return import_module(package)
     except ImportError as error:
-        raise UsageError(f"The package {package} is missing: install it with `pip install navisplit[onnx]`.") from error
+        raise UsageError(f"The package {package} is missing: `pip install onnx onnxruntime`.") from error
 
 
 def _tuple(value: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:

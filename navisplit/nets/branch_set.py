@@ -25,6 +25,7 @@ from navisplit.errors import ConfigError, ModelError, UsageError, nearest_name
 from navisplit.nets.architecture import Architecture, BranchConfig, architecture_from_mapping
 from navisplit.nets.blocks import for_inference
 from navisplit.nets.branch import HeadNetwork
+from navisplit.nets.runtime import accelerated, chosen_runtime
 from navisplit.nets.tail import TailNetwork
 from navisplit.nets.teacher import Teacher
 from navisplit.resources import resource_folders
@@ -106,8 +107,11 @@ def find_branch_set(name_or_path: str | Path) -> Path:
     )
 
 
-def load_branch_set(name_or_path: str | Path, *, with_teacher: bool = False) -> BranchSet:
-    """Load networks and tables, checked against the hash. Raises ModelError when anything is missing or foreign."""
+def load_branch_set(name_or_path: str | Path, *, with_teacher: bool = False, runtime: str | None = None) -> BranchSet:
+    """Load networks and tables, checked against the hash. Raises ModelError when anything is missing or foreign.
+
+    ``runtime`` is ``onnx`` or ``torch``, None for the one of this machine (``navisplit.nets.runtime``).
+    """
     folder = find_branch_set(name_or_path)
     spec = _read_spec(folder)
     architecture, branches = _parse(spec, folder)
@@ -125,9 +129,10 @@ def load_branch_set(name_or_path: str | Path, *, with_teacher: bool = False) -> 
         teacher = Teacher(architecture)
         _load_weights(teacher, folder / TEACHER_FILE)
         for_inference(teacher)
-    return BranchSet(
+    models = BranchSet(
         folder.name, folder, found, architecture, branches, for_inference(head), for_inference(tail), teacher
     )
+    return accelerated(models) if (runtime or chosen_runtime()) == "onnx" else models
 
 
 def save_branch_set(

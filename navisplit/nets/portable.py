@@ -6,17 +6,17 @@ clipping to the alphabet and the conversion to int8 are inside, so that the comp
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from navisplit.nets.branch_set import BranchSet
+from navisplit.nets.runtime import to_onnx
 from navisplit.nets.tail import clip_depth
 from navisplit.nets.trunk import normalise
 
-OPSET = 17
 INPUT, OUTPUT = "rgb", "symbols"
 
 
@@ -65,13 +65,8 @@ def symbols_like(models: BranchSet, branch: str) -> Tensor:
     return torch.zeros(1, *models.branch(branch).shape, dtype=torch.int8)
 
 
-def export_onnx(module: nn.Module, example: Tensor, path: Path, outputs: tuple[str, ...], name: str = INPUT) -> Path:
-    """Write one ONNX file with fixed shapes, weights included. Needs the package ``onnx`` (extra ``onnx``)."""
+def export_onnx(module: nn.Module, example: Tensor, path: Path, outputs: Sequence[str]) -> Path:
+    """Write one ONNX file with fixed shapes, weights included."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracing exporter is deprecated; the newer one needs a package more
-        torch.onnx.export(
-            module.eval(), (example,), str(path), dynamo=False, opset_version=OPSET, input_names=[name],
-            output_names=list(outputs),
-        )  # fmt: skip
+    path.write_bytes(to_onnx(module, [example], [INPUT], outputs, dynamic=False))
     return path

@@ -15,7 +15,7 @@ from navisplit.cli.main import main
 from navisplit.codecs import Tables
 from navisplit.errors import ModelError
 from navisplit.nets.branch import HeadNetwork
-from navisplit.nets.branch_set import branch_set_names, load_branch_set, save_branch_set
+from navisplit.nets.branch_set import BranchSet, branch_set_names, load_branch_set, save_branch_set
 from navisplit.nets.portable import PortableHead, PortableTail
 from navisplit.nets.tail import TailNetwork
 from navisplit.train.golden import DEPTH_TOLERANCE, GOLDEN_FILE, check_golden, digest, write_golden
@@ -41,6 +41,10 @@ def tiny(folder: Path) -> Path:
     }
     save_branch_set(folder, TINY, {"head": HeadNetwork(TINY), "tail": TailNetwork(TINY)}, tables, {"b0": 8, "b1": 60})
     return folder
+
+
+def in_torch(folder: Path) -> BranchSet:
+    return load_branch_set(folder, runtime="torch")
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +151,7 @@ def test_golden_packets_of_another_training_are_refused_with_the_command_that_wr
 def test_the_portable_head_and_tail_are_those_that_fly(models, picture):
     from navisplit.edge.tail import Tail
 
-    branch_set = load_branch_set(models)
+    branch_set = in_torch(models)
     head, tail = Head(branch_set), Tail(branch_set)
     for spec in branch_set.branches:
         expected = head.symbols(head.trunk(picture), spec.name)
@@ -161,11 +165,9 @@ def test_the_portable_head_and_tail_are_those_that_fly(models, picture):
 
 
 def test_exported_heads_give_the_symbols_that_fly(models, tmp_path):
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
     from navisplit.evaluate.runtimes import check_heads, export_heads
 
-    branch_set = load_branch_set(models)
+    branch_set = in_torch(models)
     paths = export_heads(branch_set, tmp_path)
     assert {p.name for p in paths.values()} == {"head_b0.onnx", "head_b1.onnx"}
     pictures = np.random.default_rng(1).integers(0, 256, (6, 32, 64, 3), np.uint8)
@@ -174,11 +176,9 @@ def test_exported_heads_give_the_symbols_that_fly(models, tmp_path):
 
 
 def test_a_head_of_other_weights_is_found_out(models, tmp_path):
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
     from navisplit.evaluate.runtimes import check_heads, export_heads
 
-    branch_set = load_branch_set(models)
+    branch_set = in_torch(models)
     paths = export_heads(branch_set, tmp_path)
     with torch.no_grad():
         branch_set.head.branches["b1"][1].bias += 1.3
@@ -194,9 +194,39 @@ def test_run_times_are_compared_on_the_same_pictures(models, picture, monkeypatc
         raise RuntimeError("no compiler\nand more")
 
     monkeypatch.setattr(runtimes, "_compiled", missing)  # half a minute of compiling, on machines that can
-    branch_set = load_branch_set(models)
+    branch_set = in_torch(models)
     timings = {(t.part, t.runtime): t for t in runtimes.compare_runtimes(branch_set, [picture] * 2, ["b1"])}
     assert {part for part, _ in timings} == {"head b1", "tail b1"}
     assert timings["head b1", runtimes.EAGER].ms > 0 and timings["tail b1", runtimes.SCRIPT].ms > 0
     assert timings["head b1", runtimes.SCRIPT].note.startswith("0 of ")
     assert timings["head b1", runtimes.COMPILED].note == "does not run here: RuntimeError: no compiler"
+
+
+def test_both_run_times_give_the_same_symbols_and_depth(models, picture):
+    """Float sums differ in their last bits: a symbol may only differ where its value is half way between integers."""
+    from navisplit.edge.tail import Tail
+
+    plain, fast = in_torch(models), load_branch_set(models, runtime="onnx")
+    heads, tails = (Head(plain), Head(fast)), (Tail(plain), Tail(fast))
+    assert heads[0].summary_size == heads[1].summary_size
+    for spec in plain.branches:
+        symbols, other = (h.symbols(h.trunk(picture), spec.name) for h in heads)
+        assert (symbols != other).mean() < 0.01 and np.abs(symbols - other).max() <= 1
+        masks = np.ones(spec.shape, bool), np.ones(spec.channels, bool), np.arange(spec.channels) > 0
+        for mask in masks:
+            a, b = (t.infer(spec.id, symbols, mask) for t in tails)
+            np.testing.assert_allclose(a.depth, b.depth, rtol=1e-4)
+            np.testing.assert_allclose(a.spread, b.spread, rtol=1e-4)
+
+
+def test_the_run_time_is_the_users_choice_and_a_wrong_name_is_told(models, monkeypatch):
+    from navisplit.errors import UsageError
+    from navisplit.nets.runtime import Session
+
+    monkeypatch.setenv("NAVISPLIT_RUNTIME", "torch")
+    assert not isinstance(load_branch_set(models).head.trunk, Session)
+    monkeypatch.setenv("NAVISPLIT_RUNTIME", "onnx")
+    assert isinstance(load_branch_set(models).head.trunk, Session)
+    monkeypatch.setenv("NAVISPLIT_RUNTIME", "onx")
+    with pytest.raises(UsageError, match="Did you mean 'onnx'"):
+        load_branch_set(models)

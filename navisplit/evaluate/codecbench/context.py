@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 
 from navisplit.errors import ModelError, UsageError
 from navisplit.evaluate.codecbench.methods import Cost, Depth, macs_of
+from navisplit.nets.blocks import for_inference
+from navisplit.nets.branch import HeadNetwork
 from navisplit.nets.branch_set import BranchSet, load_branch_set
+from navisplit.nets.tail import TailNetwork
 from navisplit.nets.teacher import Teacher
 from navisplit.nets.trunk import normalise, parameter_count
 
@@ -90,8 +93,9 @@ def trunk_features(models: BranchSet, rgb: NDArray[np.uint8]) -> NDArray[np.floa
 
 
 def head_cost(models: BranchSet, branch: str | None) -> Cost:
-    """Trunk and one bottleneck of a branch set (None: the trunk alone)."""
-    architecture, head = models.architecture, models.head
+    """Trunk and one bottleneck of a branch set (None: the trunk alone); sizes do not depend on weights."""
+    architecture = models.architecture
+    head = for_inference(HeadNetwork(architecture))
     image = image_tensor(np.zeros((architecture.height, architecture.width, 3), np.uint8))
     cost = Cost(parameter_count(head.trunk), macs_of(head.trunk, image))
     if branch is None:
@@ -104,10 +108,10 @@ def tail_cost(models: BranchSet, branch: str) -> Cost:
     """Adapter of one branch and the shared body, for methods that run them on board."""
     import torch
 
-    shape = models.branch(branch).shape
-    others = sum(parameter_count(a) for name, a in models.tail.adapters.items() if name != branch)
-    macs = macs_of(models.tail, torch.zeros(1, *shape), torch.ones(1, shape[0], 1, 1), branch)
-    return Cost(parameter_count(models.tail) - others, macs)
+    shape, tail = models.branch(branch).shape, for_inference(TailNetwork(models.architecture))
+    others = sum(parameter_count(a) for name, a in tail.adapters.items() if name != branch)
+    macs = macs_of(tail, torch.zeros(1, *shape), torch.ones(1, shape[0], 1, 1), branch)
+    return Cost(parameter_count(tail) - others, macs)
 
 
 def image_tensor(rgb: NDArray[np.uint8]) -> Tensor:
