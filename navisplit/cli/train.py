@@ -33,6 +33,9 @@ def depth(
         Path | None, typer.Option("--run", help="Folder of checkpoints; continued if it has any. [runs/train-NAME]")
     ] = None,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", help="Branch set to train further: a name of models/, or a folder.")
+    ] = None,
 ) -> None:
     """Train teacher, trunk, branches and tail; then count tables, test, and write the branch set with its card.
 
@@ -47,6 +50,8 @@ def depth(
     settings = with_minutes(read_training(config), minutes)
     if threads is not None:
         settings = dataclasses.replace(settings, threads=threads)
+    if start is not None:
+        settings = dataclasses.replace(settings, start=start)
     folder = run or Path("runs") / f"train-{out.name}"
     log = _timed_log()
     train_depth(data, folder, settings, log)

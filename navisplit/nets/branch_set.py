@@ -121,6 +121,41 @@ def load_branch_set(name_or_path: str | Path, *, with_teacher: bool = False, run
             f"Branch set {folder} has hash {found:08x}, but its {SPEC_FILE} says {spec.get('hash')!r}: files of "
             "different trainings are mixed. Restore the folder, or export it again."
         )
+    head, tail, teacher = _networks(folder, architecture, with_teacher)
+    if teacher is not None:
+        for_inference(teacher)
+    models = BranchSet(
+        folder.name, folder, found, architecture, branches, for_inference(head), for_inference(tail), teacher
+    )
+    return accelerated(models) if (runtime or chosen_runtime()) == "onnx" else models
+
+
+def trainable_networks(
+    name_or_path: str | Path, architecture: Architecture
+) -> tuple[HeadNetwork, TailNetwork, Teacher | None]:
+    """Head, tail and teacher of a branch set as they were trained, for more training.
+
+    Raises ModelError when they were made by another architecture; rates of branches may differ.
+    """
+    folder = find_branch_set(name_or_path)
+    found = _parse(_read_spec(folder), folder)[0]
+    if _without_rates(found) != _without_rates(architecture):
+        raise ModelError(
+            f"Branch set '{name_or_path}' was made by another architecture than the one to train: expected the same "
+            "widths, blocks and branches (their target_bytes may differ). Take its own, from its branches.json."
+        )
+    return _networks(folder, architecture, with_teacher=True)
+
+
+def _without_rates(architecture: Architecture) -> Architecture:
+    branches = tuple(dataclasses.replace(b, target_bytes=1) for b in architecture.branches)
+    return dataclasses.replace(architecture, branches=branches)
+
+
+def _networks(
+    folder: Path, architecture: Architecture, with_teacher: bool
+) -> tuple[HeadNetwork, TailNetwork, Teacher | None]:
+    """As they were saved. Raises ModelError when a file does not fit."""
     head, tail = HeadNetwork(architecture), TailNetwork(architecture)
     _load_weights(head, folder / HEAD_FILE)
     _load_weights(tail, folder / TAIL_FILE)
@@ -128,11 +163,7 @@ def load_branch_set(name_or_path: str | Path, *, with_teacher: bool = False, run
     if with_teacher and (folder / TEACHER_FILE).is_file():
         teacher = Teacher(architecture)
         _load_weights(teacher, folder / TEACHER_FILE)
-        for_inference(teacher)
-    models = BranchSet(
-        folder.name, folder, found, architecture, branches, for_inference(head), for_inference(tail), teacher
-    )
-    return accelerated(models) if (runtime or chosen_runtime()) == "onnx" else models
+    return head, tail, teacher
 
 
 def save_branch_set(

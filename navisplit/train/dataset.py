@@ -89,10 +89,6 @@ class DepthData:
         rgb, depth, segmentation, pose, time = (np.stack(rows) for rows in parts.values())
         return Batch(rgb, depth.astype(np.float32), segmentation, pose, time)
 
-    def world_of(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Which of ``worlds`` each frame is of."""
-        return np.searchsorted(self._ends, np.asarray(indices), side="right")
-
     def sample(self, count: int, rng: np.random.Generator) -> Batch:
         """Random frames."""
         return self.take(rng.integers(0, len(self), count))
@@ -106,9 +102,13 @@ class DepthData:
             firsts.append((int(self._ends[world - 1]) if world else 0) + clip * CLIP)
         return self.take((np.array(firsts, np.int64)[:, None] + np.arange(CLIP)).ravel())
 
+    def world_of_clip(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which of ``worlds`` each clip is of."""
+        return np.searchsorted(self._clips, np.asarray(numbers), side="right")
+
     def family_of_clip(self, number: int) -> str:
         """The family of the world of a clip."""
-        return self.worlds[int(np.searchsorted(self._clips, number, side="right"))].rsplit("-", 1)[0]
+        return self.worlds[int(self.world_of_clip(np.array(number)))].rsplit("-", 1)[0]
 
     @property
     def clip_count(self) -> int:

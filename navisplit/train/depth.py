@@ -10,6 +10,7 @@ from typing import cast
 import torch
 
 from navisplit.errors import UsageError
+from navisplit.nets.branch_set import trainable_networks
 from navisplit.nets.teacher import Teacher
 from navisplit.train.dataset import DepthData, read_dataset_info
 from navisplit.train.loop import Budget, Trainer
@@ -33,9 +34,15 @@ def train_depth(data: Path, run: Path, settings: DepthTraining, log: Log) -> Non
     _keep_settings(run, settings)
     log(f"{len(train)} frames of {len(train.worlds)} worlds, {len(validation)} to validate; checkpoints in {run}")
     teacher_stage = TeacherStage(settings, train, validation)
+    start = trainable_networks(settings.start, settings.architecture) if settings.start else None
+    if start is not None and start[2] is not None:
+        teacher_stage.network.load_state_dict(start[2].state_dict())
     teacher = Trainer(teacher_stage, _budget(settings, settings.teacher_minutes), run, log).run()
     _tell("teacher", teacher_stage.validate(teacher), log)
     student_stage = StudentStage(settings, train, validation, cast(Teacher, teacher))
+    if start is not None:
+        student_stage.network.head.load_state_dict(start[0].state_dict())
+        student_stage.network.tail.load_state_dict(start[1].state_dict())
     student = Trainer(student_stage, _budget(settings, settings.student_minutes), run, log).run()
     _tell("student", student_stage.validate(student), log)
 

@@ -143,7 +143,9 @@ def _drawn(spec: BranchSpec) -> NDArray[np.int16]:
     """Symbols by their frequencies, the first of each channel running through the whole alphabet."""
     rng, tables = np.random.default_rng(spec.id), spec.tables
     channels, height, width = spec.shape
-    index = np.stack([rng.choice(tables.alphabet, height * width, p=row / TOTAL) for row in tables.frequencies])
+    index = np.stack(
+        [rng.choice(tables.alphabet, height * width, p=row / TOTAL) for row in tables.frequencies[:: tables.contexts]]
+    )
     count = min(tables.alphabet, height * width)
     index[:, :count] = np.arange(count)
     return (index.reshape(channels, height, width) + tables.offsets[:, None, None]).astype(np.int16)

@@ -16,6 +16,7 @@ from navisplit.nets.architecture import Architecture, architecture_from_mapping
 class DepthTraining:
     """How teacher and student are trained. All values are our choice, tuned for one or two CPU cores."""
 
+    start: str = ""  # branch set whose weights training begins with; empty: from nothing
     teacher_minutes: float = 36.0  # of computing: on a busy machine it takes longer
     student_minutes: float = 56.0
     batch_size: int = 24

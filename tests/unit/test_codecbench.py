@@ -45,7 +45,7 @@ def folders(tmp_path_factory):
     torch.set_num_threads(1)
     torch.manual_seed(0)
     root = tmp_path_factory.mktemp("codecbench")
-    return save(root / "tiny", "rans"), save(root / "paper", "raw8"), write_data(root / "data", 8)
+    return save(root / "tiny", "rans"), save(root / "paper", "raw8"), write_data(root / "data", 18)
 
 
 @pytest.fixture(scope="module")
@@ -194,10 +194,11 @@ def table(folders):
 def test_figures_are_those_of_the_depth_metrics(table):
     scores = measure(table)
     metrics, sizes = DepthMetrics(), []
-    for frame in table.data.batches(1, 6):
+    for number in range(6):
+        clip = table.data.clips(np.array([number]))
         method = make("jpeg:5", table.context)
-        slices = method.encode(method.head(frame.rgb[0]))
-        metrics.add(method.tail(method.decode(slices))[None], frame.depth, frame.segmentation)
+        slices = method.encode(method.head(clip.rgb[-1]))
+        metrics.add(method.tail(method.decode(slices))[None], clip.depth[-1:], clip.segmentation[-1:])
         sizes.append(wire_bytes(slices))
     from navisplit.evaluate.codecbench.scores import BYTES, figures
 
@@ -207,6 +208,24 @@ def test_figures_are_those_of_the_depth_metrics(table):
     for name in ("abs_rel", "delta125", "rmse_m", "near_abs_rel", "missed_rate"):
         assert math.isclose(found[name], expected[name], rel_tol=1e-9), name
     assert scores.totals()[column, BYTES] == np.mean(sizes)
+
+
+def test_a_branch_remembers_the_frames_before_and_alone_it_does_not(folders):
+    context = Context.load(str(folders[0]), folders[2])
+    with torch.no_grad():
+        torch.nn.init.normal_(context.models.tail.recall.mix.weight)
+    data = DepthData(folders[2], "test")
+    clip = data.clips(np.array([3]))
+    depths = {}
+    for name in ("branch:b1", "alone:b1"):
+        method = make(name, context)
+        for seen in (data.clips(np.array([0])), clip):  # of another clip nothing is left
+            method.see(seen)
+        depths[name] = method.tail(method.decode(method.encode(method.head(clip.rgb[-1]))))
+    again = make("branch:b1", context)
+    again.see(clip)
+    np.testing.assert_array_equal(again.tail(again.decode(again.encode(again.head(clip.rgb[-1])))), depths["branch:b1"])
+    assert np.abs(depths["branch:b1"] - depths["alone:b1"]).max() > 1e-3
 
 
 def test_two_workers_measure_what_one_does(table):

@@ -187,7 +187,7 @@ def test_a_head_of_other_weights_is_found_out(models, tmp_path):
     branch_set = in_torch(models)
     paths = export_heads(branch_set, tmp_path)
     with torch.no_grad():
-        branch_set.head.branches["b1"][1].bias += 0.4
+        branch_set.head.branches["b1"][1].bias += 1.3
     pictures = np.random.default_rng(1).integers(0, 256, (2, 32, 64, 3), np.uint8)
     results = {r.branch: r for r in check_heads(branch_set, paths, pictures)}
     assert results["b0"].same and not results["b1"].same

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from depth_fixtures import TINY, tiny_training, write_data
+from depth_fixtures import TINY, TRAINED, tiny_training, write_data
 
 from navisplit.codecs import codec as find_codec
 from navisplit.errors import ConfigError, ModelError, UsageError
@@ -52,6 +52,22 @@ def test_a_run_ends_in_a_branch_set_whose_card_tells_what_was_measured(run, data
     assert "seeds 800" in card and f"{metrics['b1']['abs_rel']:.3f}" in card
     for spec in loaded.branches:
         assert spec.expected_bytes == pytest.approx(metrics[spec.name]["bytes_mean"], rel=0.5)
+
+
+def test_a_branch_set_can_be_trained_further_at_other_rates_but_not_as_another_network(run, data, tmp_path):
+    export(run, data, tmp_path / "first", stored_settings(run), lambda text: None)
+    lighter = dataclasses.replace(
+        TRAINED, branches=(TRAINED.branches[0], dataclasses.replace(TRAINED.branches[1], target_bytes=7))
+    )
+    settings = tiny_training(architecture=lighter, start=str(tmp_path / "first"), learning_rate=1e-12, weight_decay=0.0)
+    train_depth(data, tmp_path / "run", settings, lambda text: None)
+    before, after = load_trained(run, tiny_training()), load_trained(tmp_path / "run", settings)
+    for one, two in ((before.teacher, after.teacher), (before.student.tail.body, after.student.tail.body)):
+        for (name, a), (_, b) in zip(one.named_parameters(), two.named_parameters(), strict=True):
+            torch.testing.assert_close(a, b, msg=name)
+    with pytest.raises(ModelError, match="another architecture"):
+        wider = dataclasses.replace(TRAINED, detail_width=16)
+        train_depth(data, tmp_path / "other", dataclasses.replace(settings, architecture=wider), lambda text: None)
 
 
 def test_a_finished_run_is_not_trained_again_but_goes_on_when_given_more_time(run, data, tmp_path):

@@ -8,10 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.codecs import codec
+from navisplit.config import CameraConfig
+from navisplit.edge.policies import View
+from navisplit.edge.tail import Depth as Infered
 from navisplit.edge.tail import Tail
 from navisplit.errors import UsageError
 from navisplit.evaluate.codecbench.context import Context, head_cost
 from navisplit.evaluate.codecbench.methods import Depth, Method, Slices, cut, family, join
+from navisplit.nets.memory import Motion, recollect
+from navisplit.train.dataset import Batch
+from navisplit.train.recollection import motions_of
 from navisplit.vehicle.head import Activations, Head
 
 
@@ -26,8 +32,19 @@ class Branch(Method):
         models = context.sets[owner] if owner else context.models
         self.spec = models.branch(name)
         self._head, self._tail = Head(models), Tail(models)
+        self._camera = CameraConfig(width=models.architecture.width, height=models.architecture.height)
+        self._remembers = models.tail.recall is not None
+        self._last: tuple[Infered, Motion] | None = None  # what the frame before gave, and how the camera moved since
         self.cost = head_cost(models, name)
         self.head_key = ("trunk", models.hash)
+
+    def see(self, clip: Batch) -> None:
+        """Send the frames before the last one too, each remembering the one before."""
+        self._last = None
+        motions = motions_of(clip, flipped=False)
+        for step in range(len(clip) - 1 if self._remembers else 0):
+            received = self.decode(self.encode(self.head(clip.rgb[step])))
+            self._last = self._infer(received), motions[step + 1]
 
     def head(self, rgb: NDArray[np.uint8]) -> Activations:
         """The trunk, which all branches share."""
@@ -42,8 +59,26 @@ class Branch(Method):
         return self._tail.decode(self.spec.id, codec(self.spec.codec).id, self.spec.shape, slices)
 
     def tail(self, received: tuple[Any, Any]) -> Depth:
-        """Depth without memory of earlier frames."""
-        return self._tail.infer(self.spec.id, *received).depth
+        """Depth, with the memory of what was seen before if the branch set has one."""
+        return self._infer(received).depth
+
+    def _infer(self, received: tuple[Any, Any]) -> Infered:
+        memory = None
+        if self._last is not None:
+            last, motion = self._last
+            assert last.spread is not None
+            memory = recollect(
+                np.log(last.depth), np.log(last.spread), motion, View.of(self._camera, last.depth).intrinsics
+            )
+        return self._tail.infer(self.spec.id, *received, memory)
+
+
+@family("alone", "our branches without memory")
+class Alone(Branch):
+    """The same packets, each decoded as if it were the first."""
+
+    def see(self, clip: Batch) -> None:
+        """Nothing is remembered."""
 
 
 @family("teacher", "picture as it is, teacher on the server")

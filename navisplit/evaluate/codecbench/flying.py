@@ -28,7 +28,7 @@ class FlyingMethod:
         """What the method computes on the drone."""
         return self.method.head(rgb)
 
-    def encode(self, activations: Any, branch: str) -> OracleFrame:
+    def encode(self, activations: Any, branch: str, max_bytes: int | None = None) -> OracleFrame:
         """Its payloads."""
         return OracleFrame(self.method.encode(activations))
 
@@ -40,6 +40,6 @@ class FlyingMethod:
             raise PacketError(f"A packet of a frame by '{self.method.name}' is lost; drop the frame.")
         return self.method.decode([s for s in slices if s is not None]), None
 
-    def infer(self, branch_id: int, symbols: Any, mask: Any) -> Depth:
+    def infer(self, branch_id: int, symbols: Any, mask: Any, memory: Any = None) -> Depth:
         """Depth, without an uncertainty."""
         return Depth(self.method.tail(symbols), None)

@@ -50,7 +50,7 @@ def strips(table: Table, judge: Judge) -> list[Strip]:
     methods = _shown(table.methods, judge, own)
     indices = table.bench.indices(table.data)
     name = scores.methods[middle]
-    return [_strip(table, int(indices[i]), f"Frame {indices[i]}, {why} of {name}", methods) for i, why in chosen]
+    return [_strip(table, int(indices[i]), f"Clip {indices[i]}, {why} of {name}", methods) for i, why in chosen]
 
 
 def _shown(methods: Sequence[Method], judge: Judge, own: Sequence[int]) -> list[Method]:
@@ -73,14 +73,15 @@ def _shown(methods: Sequence[Method], judge: Judge, own: Sequence[int]) -> list[
 
 
 def _strip(table: Table, index: int, title: str, methods: Sequence[Method]) -> Strip:
-    frame = table.data.take(np.array([index]))
-    rgb, true = frame.rgb[0], frame.depth[0]
+    clip = table.data.clips(np.array([index]))
+    rgb, true = clip.rgb[-1], clip.depth[-1]
     cells = [Cell(encode_rgb(rgb), "jpeg", "picture"), Cell(encode_depth(true), "png", "true depth")]
     for method in methods:
+        method.see(clip)
         slices = method.encode(method.head(rgb))
         received = method.decode(slices)
         depth = method.tail(received)
-        sums = frame_sums(depth, true, frame.segmentation[0], wire_bytes(slices))
+        sums = frame_sums(depth, true, clip.segmentation[-1], wire_bytes(slices))
         near = f"near {sums[_NEAR] / sums[_PIXELS]:.2f}" if sums[_PIXELS] else "nothing near"
         if isinstance(method, Image):
             cells.append(Cell(encode_rgb(received, 90), "jpeg", f"{method.name}, {wire_bytes(slices)} B"))

@@ -18,6 +18,8 @@ def line_up(context: Context) -> list[str]:
     """Names for ``methods.make``: our branches, the other sets', and the baselines."""
     own = by_rate(context.models)
     names = [f"branch:{name}" for name in own]
+    if context.models.tail.recall is not None:
+        names += [f"alone:{name}" for name in own]
     for title, other in context.sets.items():
         if other is not context.models:
             names += [f"branch:{title}/{name}" for name in by_rate(other)]

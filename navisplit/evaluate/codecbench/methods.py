@@ -24,6 +24,7 @@ from navisplit.wire import FEATURE_OVERHEAD, MAX_PAYLOAD
 
 if TYPE_CHECKING:
     from navisplit.evaluate.codecbench.context import Context
+    from navisplit.train.dataset import Batch
 
 Depth = NDArray[np.float32]  # (72, 128) m
 Slices = Sequence[bytes]
@@ -41,7 +42,7 @@ class Cost:
 
 
 class Method(ABC):
-    """One way at one rate. Methods keep no state between frames."""
+    """One way at one rate. What a method remembers is only what ``see`` showed it."""
 
     family: ClassVar[str]  # set by ``family``
     title: ClassVar[str]  # of the family, for people
@@ -49,6 +50,9 @@ class Method(ABC):
     cost: Cost = Cost()
     head_key: Hashable | None = None  # methods with the same one compute the same in ``head``
     tail_key: Hashable | None = None  # methods with the same one infer the same from equal symbols
+
+    def see(self, clip: Batch) -> None:  # noqa: B027 - most methods have no memory
+        """Frames that follow one another, of which the last is sent next: a method may remember those before."""
 
     @abstractmethod
     def head(self, rgb: NDArray[np.uint8]) -> Any:

@@ -1,4 +1,7 @@
-"""The evaluation: frames stream through every method, and only sums are kept."""
+"""The evaluation: frames stream through every method, and only sums are kept.
+
+A frame is the last one of a clip: what remembers may look at the two frames before.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +36,13 @@ class CodecBench:
     others: tuple[str, ...] = ()  # further branch sets, e.g. ``paper``
     methods: tuple[str, ...] = ()  # empty: the line-up
     split: str = "test"
-    frames: int | None = None  # evenly spread over the split; None: all
+    frames: int | None = None  # evenly spread over the split; None: the last frame of every clip
     timing_frames: int = 20
 
     def indices(self, data: DepthData) -> np.ndarray:
-        """The frames that are measured."""
-        count = len(data) if self.frames is None else min(self.frames, len(data))
-        return np.linspace(0, len(data) - 1, count).astype(np.int64)
+        """The clips whose last frames are measured."""
+        count = data.clip_count if self.frames is None else min(self.frames, data.clip_count)
+        return np.linspace(0, data.clip_count - 1, count).astype(np.int64)
 
 
 @dataclass
@@ -62,31 +65,33 @@ class Table:
         return cls(bench, context, [make(name, context) for name in names], DepthData(bench.data, bench.split))
 
     def rows(self, indices: np.ndarray) -> np.ndarray:
-        """Sums (frames, methods, SUMS + 1) of some frames."""
-        return np.stack([self._frame(self.data.take(np.array([i]))) for i in indices])
+        """Sums (frames, methods, SUMS + 1) of the last frames of some clips."""
+        return np.stack([self._frame(self.data.clips(np.array([i]))) for i in indices])
 
-    def _frame(self, frame: Batch) -> np.ndarray:
+    def _frame(self, clip: Batch) -> np.ndarray:
         """What methods have in common is computed once: heads of one key, tails of one key with equal symbols."""
         heads: dict[Any, Any] = {}
         tails: dict[Any, Depth] = {}
         rows = []
         for method in self.methods:
+            method.see(clip)
             key = method.head_key or method
-            features = heads[key] if key in heads else heads.setdefault(key, method.head(frame.rgb[0]))
+            features = heads[key] if key in heads else heads.setdefault(key, method.head(clip.rgb[-1]))
             slices = method.encode(features)
             received = method.decode(slices)
             same: Any = method if method.tail_key is None else (method.tail_key, received.tobytes())
             depth = tails[same] if same in tails else tails.setdefault(same, method.tail(received))
-            rows.append(frame_sums(depth, frame.depth[0], frame.segmentation[0], wire_bytes(slices)))
+            rows.append(frame_sums(depth, clip.depth[-1], clip.segmentation[-1], wire_bytes(slices)))
         return np.stack(rows)
 
     def times(self) -> dict[str, np.ndarray]:
         """Thread CPU time in ms (frames, STEPS) of every method; methods take turns frame by frame."""
         spent: dict[str, list[list[float]]] = {m.name: [] for m in self.methods}
-        for index in np.linspace(0, len(self.data) - 1, self.bench.timing_frames + WARM_UP).astype(np.int64):
-            rgb = self.data.take(np.array([index])).rgb[0]
+        for index in np.linspace(0, self.data.clip_count - 1, self.bench.timing_frames + WARM_UP).astype(np.int64):
+            clip = self.data.clips(np.array([index]))
             for method in self.methods:
-                spent[method.name].append(_timed(method, rgb))
+                method.see(clip)
+                spent[method.name].append(_timed(method, clip.rgb[-1]))
         return {name: np.array(rows[WARM_UP:]) for name, rows in spent.items()}
 
 
@@ -132,7 +137,7 @@ def measure(
         if not rows:
             raise
     stacked = np.concatenate(rows)
-    worlds = table.data.world_of(indices[: len(stacked)])
+    worlds = table.data.world_of_clip(indices[: len(stacked)])
     return Scores(tuple(m.name for m in table.methods), stacked, worlds)
 
 
