@@ -10,6 +10,7 @@ from navisplit.nets.branch_set import BranchSet
 JPEG = ("95", "80", "60", "40", "25", "12", "5", "1", "40/2", "15/2", "5/2", "1/2", "20/4", "1/4")
 WEBP = ("90", "70", "50", "30", "15", "5", "0", "50/2", "20/2", "5/2", "0/2", "30/4", "0/4", "0/8")
 AVIF = ("85", "65", "50", "40", "30", "20", "10", "0", "40/2", "20/2", "0/2", "20/4")
+UNIFORM = ("uniform-context", "uniform-channel", "uniform-dense", "uniform-zstd")
 STEPS = ("0.25", "0.5", "1", "2", "4")  # of uniform quantisation, in units of the features' RMS
 MAPS = ("1@0.05", "2@0.05", "2@0.1", "4@0.1", "4@0.2", "8@0.2", "8@0.4")  # divisor and log step
 
@@ -24,11 +25,7 @@ def line_up(context: Context) -> list[str]:
         if other is not context.models:
             names += [f"branch:{title}/{name}" for name in by_rate(other)]
     names += ["teacher", "float32", "features8"]
-    names += [
-        f"{way}:{step}"
-        for way in ("uniform-context", "uniform-channel", "uniform-dense", "uniform-zstd")
-        for step in STEPS
-    ]
+    names += [f"{way}:{step}" for way in UNIFORM for step in STEPS]
     names += [f"crbq:{name}" for name in own]
     names += [f"jpeg:{q}" for q in JPEG] + [f"webp:{q}" for q in WEBP]
     names += [f"avif:{q}" for q in AVIF] if avif_available() else []
