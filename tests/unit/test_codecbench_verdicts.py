@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from navisplit.evaluate.codecbench.by_family import by_family, section
 from navisplit.evaluate.codecbench.curves import Curve
 from navisplit.evaluate.codecbench.scores import BYTES, SUMS, Scores, figures, interval
 from navisplit.evaluate.codecbench.verdict import APART, MET, MISSED, OPEN, Finding, Judge, judge, overall
@@ -100,6 +101,15 @@ def test_worlds_are_resampled_whole_and_frames_where_worlds_are_few():
         assert low < figures(each.totals())["near_abs_rel"][0] < high
         widths.append(high - low)
     assert widths[0] > 2 * widths[1], "frames of one world are alike: six worlds say less than sixty frames"
+
+
+def test_families_are_told_apart():
+    all_worlds = scores(METHODS)
+    table = by_family(all_worlds, ["forest-800", "forest-801", "ruins-800", "ruins-801", "urban-800", "urban-801"])
+    assert list(table) == ["forest", "ruins", "urban"] and table["ruins"]["branch:b0"]["frames"] == 20
+    only = Scores(all_worlds.methods, all_worlds.rows[20:40], all_worlds.worlds[20:40])
+    assert table["ruins"]["teacher"]["near_abs_rel"] == figures(only.totals())["near_abs_rel"][3]
+    assert "ruins, never trained on (20)" in section(table) and "jpeg" not in section(table)
 
 
 def test_times_are_judged_by_their_medians():

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from navisplit.evaluate.codecbench.by_family import by_family
+from navisplit.evaluate.codecbench.by_family import section as by_family_section
 from navisplit.evaluate.codecbench.gallery import Strip, strips
 from navisplit.evaluate.codecbench.methods import Method
 from navisplit.evaluate.codecbench.run import STEPS, Table
@@ -99,6 +101,7 @@ def _summary(
         "bootstrap": scores.unit,
         "verdicts": {target: {"verdict": overall(found), "findings": [asdict(f) for f in found]}
                      for target, found in findings.items()},
+        "families": by_family(scores, table.data.worlds),
         "methods": {row["method"]: {k: v for k, v in row.items() if k != "method"} for row in rows},
     }  # fmt: skip
 
@@ -127,6 +130,7 @@ def _page(
         _pair(*(figures.rate_distortion(judge, methods, m) for m in ("delta125", "missed_rate"))),
         _pair(*(figures.encoder_rate(judge, methods, m) for m in ("near_abs_rel", "delta125"))),
         "<p class='sub'>Colours as above. Image codecs have no encoder weights: their product is zero, not drawn.</p>",
+        by_family_section(summary["families"]),
         "<h2>Side by side</h2>" + "".join(map(_strip, strips(table, judge))),
         "<h2>All methods</h2>" + _table(rows),
         f"<h2>How it was measured</h2><p>{html.escape(_METHOD.format(unit=judge.scores.unit, count=RESAMPLES))}</p>",
