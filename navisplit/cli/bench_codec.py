@@ -14,7 +14,9 @@ def codec(
     out: Annotated[Path, typer.Option(help="Folder for report.html, codec.csv and summary.json.")],
     models: Annotated[str, typer.Option(help="Branch set: a name of models/, or a folder.")] = "default",
     paper: Annotated[str, typer.Option(help="Branch set to compare with; left out where absent.")] = "paper",
-    frames: Annotated[int | None, typer.Option(min=2, help="Test frames, evenly spread; default all.")] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=2, help="Test clips, evenly spread, to measure the last frame of.")
+    ] = None,
     methods: Annotated[str, typer.Option(help="Only these, with commas, e.g. branch:b0,jpeg:40/2.")] = "",
     timing_frames: Annotated[int, typer.Option(min=1, help="Frames to time each method on.")] = 20,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the result is the same.")] = 1,

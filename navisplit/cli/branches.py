@@ -43,13 +43,13 @@ def branches(
     """List the branches of a branch set: bytes a frame, shape, codec, and depth metrics where they were measured."""
     from navisplit.nets.branch_set import load_branch_set
 
-    branch_set = load_branch_set(models, runtime="torch" if export_onnx is not None else None)
+    branch_set = load_branch_set(models, runtime="torch")  # the other would take a second to build
     if write_golden:
         from navisplit.train.golden import write_golden as write
 
         print(f"wrote {write(branch_set)}")
     if check:
-        _check(branch_set, json_output)
+        _check(load_branch_set(models), json_output)
     if export_onnx is not None:
         _export(branch_set, export_onnx, json_output)
     if check or write_golden or export_onnx is not None:

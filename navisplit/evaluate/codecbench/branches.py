@@ -35,7 +35,7 @@ class Branch(Method):
         self._camera = CameraConfig(width=models.architecture.width, height=models.architecture.height)
         self._remembers = models.tail.recall is not None
         self._last: tuple[Infered, Motion] | None = None  # what the frame before gave, and how the camera moved since
-        self.cost = head_cost(models, name)
+        self.cost = head_cost(models.architecture, name)
         self.head_key = ("trunk", models.hash)
 
     def see(self, clip: Batch) -> None:

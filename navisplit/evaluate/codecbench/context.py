@@ -6,6 +6,7 @@ no method sends tables, and none is tuned on the frames that it is measured on.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from navisplit.errors import ModelError, UsageError
 from navisplit.evaluate.codecbench.methods import Cost, Depth, macs_of
+from navisplit.nets.architecture import Architecture
 from navisplit.nets.blocks import for_inference
 from navisplit.nets.branch import HeadNetwork
 from navisplit.nets.branch_set import BranchSet, load_branch_set
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
-CALIBRATION_FRAMES = 128
+CALIBRATION_FRAMES = 256
 
 
 class Context:
@@ -92,9 +94,9 @@ def trunk_features(models: BranchSet, rgb: NDArray[np.uint8]) -> NDArray[np.floa
     return np.ascontiguousarray(Head(models).trunk(rgb).features.numpy())
 
 
-def head_cost(models: BranchSet, branch: str | None) -> Cost:
+@functools.cache
+def head_cost(architecture: Architecture, branch: str | None) -> Cost:
     """Trunk and one bottleneck of a branch set (None: the trunk alone); sizes do not depend on weights."""
-    architecture = models.architecture
     head = for_inference(HeadNetwork(architecture))
     image = image_tensor(np.zeros((architecture.height, architecture.width, 3), np.uint8))
     cost = Cost(parameter_count(head.trunk), macs_of(head.trunk, image))
@@ -104,11 +106,13 @@ def head_cost(models: BranchSet, branch: str | None) -> Cost:
     return cost + Cost(parameter_count(bottleneck), macs_of(bottleneck, head.trunk(image)))
 
 
-def tail_cost(models: BranchSet, branch: str) -> Cost:
+@functools.cache
+def tail_cost(architecture: Architecture, branch: str) -> Cost:
     """Adapter of one branch and the shared body, for methods that run them on board."""
     import torch
 
-    shape, tail = models.branch(branch).shape, for_inference(TailNetwork(models.architecture))
+    shapes = {b.name: architecture.symbol_shape(b) for b in architecture.branches}
+    shape, tail = shapes[branch], for_inference(TailNetwork(architecture))
     others = sum(parameter_count(a) for name, a in tail.adapters.items() if name != branch)
     macs = macs_of(tail, torch.zeros(1, *shape), torch.ones(1, shape[0], 1, 1), branch)
     return Cost(parameter_count(tail) - others, macs)

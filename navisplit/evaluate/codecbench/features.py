@@ -33,7 +33,7 @@ class TrunkFeatures(Method):
         self.context, models = context, context.models
         self.branch = max(models.branches, key=lambda b: b.expected_bytes).name
         self.shape = (models.head.trunk.channels, *models.architecture.grid)
-        self.cost = head_cost(models, None)
+        self.cost = head_cost(models.architecture, None)
         self.head_key = ("trunk features", models.hash)
 
     def head(self, rgb: NDArray[np.uint8]) -> Features:
@@ -205,7 +205,7 @@ class ChannelsQuantised(Method):
 
     def __init__(self, context: Context, argument: str) -> None:
         self.context, self.spec = context, context.models.branch(argument)
-        self.cost = head_cost(context.models, argument)
+        self.cost = head_cost(context.models.architecture, argument)
 
     def head(self, rgb: NDArray[np.uint8]) -> Features:
         """Trunk and bottleneck, not rounded."""

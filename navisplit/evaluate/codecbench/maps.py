@@ -44,7 +44,8 @@ class DepthMap(Method):
         self._full = models.architecture.depth_shape
         self.shape = (self._full[0] // self.divisor, self._full[1] // self.divisor)
         self.levels = math.ceil(math.log(MAX_DEPTH_M / MIN_DEPTH_M) / step) + 1
-        self.cost = head_cost(models, self.spec.name) + tail_cost(models, self.spec.name)
+        self.cost = head_cost(models.architecture, self.spec.name)
+        self.cost += tail_cost(models.architecture, self.spec.name)
         self.head_key = ("map", models.hash, self.spec.name)
         self.tail_key = (*self.head_key, self.divisor, step)
         self.tables = self._count(context)

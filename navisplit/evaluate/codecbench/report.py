@@ -39,17 +39,20 @@ td.left, th.left { text-align: left; } tr.ours td { color: #222; font-weight: 60
 @media (max-width: 800px) { .pair { grid-template-columns: 1fr; } }
 """
 
-_METHOD = """Every method runs the same four steps on every frame (head, encode, decode, tail), through real bitstreams.
-Bytes are whole packets as on the wire: payload in slices of at most 1,200 B, and for each packet header, vehicle state
-and CRC (71 B); UDP and IP are not counted. Integer tables of our branches and of the rANS baselines ship with the
-model, counted on validation frames, and cost no bytes; scales of 8-bit features, JPEG's Huffman tables and the
-containers of WebP and AVIF are part of each frame. Uniform quantisation, float32 and 8-bit features are the trunk's
-output; the server runs the richest branch's bottleneck on them, unrounded. CR+BQ sends a branch's channels in 8 bit
-without entropy coder (SC2, arXiv 2203.08875). The teacher never saw coding artefacts. A depth map is made by head and
-tail of a branch on board: its encoder is the whole network. Branches are measured frame by frame, without memory of
-earlier frames. Times are medians of thread CPU time on one core, all methods taking turns on the same frames.
-Equal quality: our branches' curve is linear in log bytes between branches, on its lower convex hull. Intervals are
-95 % percentiles of a bootstrap over {unit} ({count} resamples), paired. Missed obstacles alone can be bought off by
+_METHOD = """\
+Every method runs the same four steps on every frame (head, encode, decode, tail), through real bitstreams. Bytes
+are whole packets as on the wire: payload in slices of at most 1,200 B, and for each packet header, vehicle state
+and CRC (71 B); UDP and IP are not counted. Integer tables ship with the model and cost no bytes: those of our
+branches were counted at the end of their training, those of the rANS baselines on validation frames; scales of
+8-bit features, JPEG's Huffman tables and the containers of WebP and AVIF are part of each frame. Uniform
+quantisation, float32 and 8-bit features are the trunk's output; the server runs the richest branch's bottleneck on
+them, unrounded. CR+BQ sends a branch's channels in 8 bit without entropy coder (SC2, arXiv 2203.08875). The teacher
+never saw coding artefacts. A depth map is made by head and tail of a branch on board: its encoder is the whole
+network. What is measured is the last frame of each clip; branches of a set with a memory have received the clip's
+frames before it by the same branch ("alone": they have not, and decode the same packets). Pictures and maps have no
+memory. Times are medians of thread CPU time on one core, all methods taking turns on the same frames. Equal
+quality: our branches' curve is linear in log bytes between branches, on its lower convex hull. Intervals are 95 %
+percentiles of a bootstrap over {unit} ({count} resamples), paired. Missed obstacles alone can be bought off by
 calling everything near: read them together with AbsRel."""
 
 
