@@ -22,6 +22,7 @@ FLOOR_NORMAL = 0.7  # a surface whose normal rises at least this much can be sto
 LANDING_SPEED_MPS = 1.5  # touching the floor slower than this is a landing, faster is a hit (our choice)
 FLOOR_REACH_M = BODY_RADIUS_M * (1.01 + 1.0 / FLOOR_NORMAL)  # from a radius above the origin: slopes are touched early
 TOUCH_M = 1e-3
+LEGS_M = 0.1  # cameras of a drone that rests look from this much above its origin, not along the ground (our choice)
 _STANDING_M = 0.02  # a floor further below than this does not carry
 _FAR_M = 1e4
 _MOST_LAYERS = 16  # solids one above the other that a buried body is lifted through
