@@ -17,6 +17,8 @@ from navisplit.sim.things import Thing, Things
 
 DENSITY, MASS_POWER = 1000.0, 0.75  # kg/m^3, and Unreal's exponent of the mass that follows from it
 LEAST_MASS = 0.1  # kg
+LOOK_M = 20.0  # how far below an object is looked at once
+NEAR_M = 0.5  # from here on at every step: somebody may have slid there since
 LOWEST_M = -1000.0  # of the map: what falls further is gone, as in Unreal
 _LATTICE = 4  # parts of an edge of a downward face between points that may meet something
 _ROUNDING_M = 1e-9
@@ -30,6 +32,7 @@ class Falling:
         self._things = things
         self._velocity: dict[str, Vector] = {}  # (3,) m/s, ENU, of every one, by name
         self._awake: set[str] = set()
+        self._room: dict[str, float] = {}  # m below an object in which nothing was, by name
         self._revision = -1  # of the things when those asleep were found to be supported
 
     def __bool__(self) -> bool:
@@ -58,10 +61,10 @@ class Falling:
             self._move(thing, np.array([0.0, 0.0, sunk]))
 
     def push(self, name: str, impulse: Vector) -> None:
-        """Something hits an object with an impulse (3,) N s."""
+        """Something hits an object with an impulse (3,) N s; what of it is vertical moves nothing."""
         thing = self._things.find(name)
-        if thing is not None and name in self._velocity and np.any(impulse):
-            self._velocity[name] = self._velocity[name] + np.asarray(impulse) / mass(thing)
+        if thing is not None and name in self._velocity and np.any(impulse[:2]):
+            self._velocity[name] = self._velocity[name] + impulse * (1.0, 1.0, 0.0) / mass(thing)
             self._awake.add(name)
 
     def motion(self, name: str) -> Vector:
@@ -71,27 +74,36 @@ class Falling:
     def advance(self, seconds: float, probe: SceneProbe, numbers: list[str]) -> None:
         """Let time pass; ``numbers``: the names of all objects as the probe counts them.
 
-        Who rests is looked at again only when something has moved.
+        Who rests is looked at again only when something has moved. All go by where the others were before.
         """
         changed = self._things.revision != self._revision
-        for name in list(self._velocity):
-            if not changed and name not in self._awake:
-                continue
+        steps: list[tuple[Thing, Vector]] = []
+        if changed:
+            self._room.clear()
+        for name in list(self._velocity) if changed else sorted(self._awake):
             thing = self._things.find(name)
-            if thing is None or thing.position[2] < LOWEST_M:
+            if thing is not None and thing.falls and thing.position[2] > LOWEST_M:
+                steps.append((thing, self._step(thing, seconds, probe, numbers.index(name))))
+                continue
+            if thing is not None and thing.falls:
                 self._things.remove(name)
-                del self._velocity[name]
-                self._awake.discard(name)
-            else:
-                self._fall(thing, seconds, probe, numbers.index(name))
+            del self._velocity[name]
+            self._awake.discard(name)
+        for thing, step in steps:
+            if step.any():
+                self._move(thing, step)
         self._revision = self._things.revision
 
-    def _fall(self, thing: Thing, seconds: float, probe: SceneProbe, number: int) -> None:
+    def _step(self, thing: Thing, seconds: float, probe: SceneProbe, number: int) -> Vector:
+        """How far (3,) m an object gets; sets its velocity."""
         velocity = self._velocity[thing.name] - (0.0, 0.0, GRAVITY * seconds)
-        way = np.array([0.0, 0.0, velocity[2] * seconds])
-        wanted = abs(way[2])
-        free = free_distance(probe, underside(thing), way, own_index=number, shrink=1.0)
-        step = way * (free / wanted) if wanted > 0 else way
+        wanted, room = float(-velocity[2]) * seconds, self._room.get(thing.name, 0.0)
+        if room < wanted + NEAR_M or velocity[:2].any():
+            down = np.array([0.0, 0.0, -LOOK_M])
+            room = free_distance(probe, underside(thing), down, own_index=number, shrink=1.0)
+        free = min(wanted, room)
+        self._room[thing.name] = room - free
+        step = np.array([0.0, 0.0, -free])
         if free < wanted - _ROUNDING_M:
             sliding = float(np.hypot(*velocity[:2]))
             kept = max(0.0, sliding - FRICTION * GRAVITY * seconds) / sliding if sliding > 0 else 0.0
@@ -104,8 +116,7 @@ class Falling:
             velocity = velocity if free > length - _ROUNDING_M else velocity * (0.0, 0.0, 1.0)
         self._velocity[thing.name] = velocity
         (self._awake.add if velocity.any() else self._awake.discard)(thing.name)
-        if step.any():
-            self._move(thing, step)
+        return step
 
     def _move(self, thing: Thing, step: Vector) -> None:
         self._things.place(thing.name, np.asarray(thing.position) + step, np.asarray(thing.orientation))

@@ -246,7 +246,7 @@ class Simulation:
         return Surroundings(probe, np.array(labels, np.int32), vehicle.origin)
 
     def _as_thing(self, vehicle: Vehicle) -> Thing:
-        x, y, z = vehicle.position.tolist()
+        x, y, z = (vehicle.origin + swap_ned_enu(vehicle.airframe)).tolist()
         qx, qy, qz, qw = swap_quaternion(vehicle.pilot.orientation).tolist()
         label = self.vehicle_ids.get(vehicle.name, Thing.segmentation_id)
         pose = (x, y, z), (qx, qy, qz, qw)

@@ -35,6 +35,7 @@ class Thing:
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)  # along its own axes
     segmentation_id: int = 255
     material: int | None = None  # index into the scene's materials, in the place of the shape's own
+    falls: bool = False  # by gravity: ``navisplit.sim.falling``
     vehicle: bool = False  # a drone: its own cameras and its own body do not meet it
 
     @property

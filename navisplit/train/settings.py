@@ -18,7 +18,7 @@ class DepthTraining:
 
     start: str = ""  # branch set whose weights training begins with; empty: from nothing
     teacher_minutes: float = 36.0  # of computing: on a busy machine it takes longer
-    student_minutes: float = 56.0
+    student_minutes: float = 50.0
     batch_size: int = 24
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2

@@ -193,6 +193,19 @@ def test_a_ceiling_stops_a_climbing_drone_and_is_named(speed, thickness):
     assert drone.collision.object_name == "roof" and drone.collision.normal == pytest.approx([0, 0, -1], abs=1e-3)
 
 
+@pytest.mark.parametrize("gap", [0.02, 0.1, 0.2])
+def test_a_drone_put_close_under_something_solid_does_not_stand_on_its_underside(gap):
+    roof = box("roof", (0.0, 0.0, 5.5), (20.0, 20.0, 1.0), 0, 7)
+    sim = Simulation(Scene("hall", (ground(), roof), MATERIALS))
+    drone = sim.vehicle()
+    drone.teleport(np.array([0.0, 0.0, 5.0 - gap]), 0.0)
+    sim.advance(0.1)
+    assert not drone.pilot.grounded and drone.position[2] <= 5.0 - BODY_RADIUS_M + 0.01
+    drone.fly(VelocityCommand(np.array([0.0, 0.0, -1.0])), 3.0)
+    sim.advance(3.0)
+    assert drone.position[2] < 3.5
+
+
 @pytest.mark.parametrize("depth", [0.1, 0.25])
 def test_a_drone_that_starts_a_little_under_the_ground_comes_up_through_it(depth):
     sim = Simulation(Scene("field", (ground(),), MATERIALS))

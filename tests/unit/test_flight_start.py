@@ -5,8 +5,10 @@ import pytest
 from render_scenes import MATERIALS, box, ground, yard
 from sim_service import make_service
 
+from navisplit.sim.flight.contact import LEGS_M
+from navisplit.sim.render.renderer import RayCaster
 from navisplit.sim.rpc.table import call
-from navisplit.sim.scene import Scene
+from navisplit.sim.scene import SKY_DEPTH_M, Scene
 from navisplit.sim.settings import parse_settings
 from navisplit.sim.simulation import Simulation
 
@@ -84,3 +86,20 @@ def test_a_camera_without_physics_stays_where_it_is_put():
     sim.advance(0.5)
     assert sim.vehicle().position.tolist() == [0.0, 0.0, -0.5]
     assert np.isfinite(sim.vehicle().odometry().position).all()
+
+
+@pytest.mark.parametrize("rise", [0.0, 0.05])
+def test_a_camera_of_a_resting_drone_sees_the_world_from_above_the_ground(rise):
+    ahead = box("kerb", (20.4, 0, rise / 2 - 0.5), (40.0, 40.0, 1.0 + rise), 0, 2)  # the ground rises in front of it
+    scene = Scene("step", (ground(), ahead), MATERIALS)
+    sim = Simulation(scene, renderer=RayCaster(scene, shadow_resolution=64, ao=False))
+    depth = sim.capture().depth
+    assert np.median(depth[:60]) == SKY_DEPTH_M and (depth[100:] < 1.0).all()
+    service = make_service(simulation=sim)
+    info, body = call("simGetCameraInfo", ["0", "", False], service), call("simGetVehiclePose", [""], service)
+    assert body["position"]["z_val"] == 0.0 == info["pose"]["position"]["z_val"]  # mounts are as in flight
+    assert sim.vehicle().camera_view().position[2] == pytest.approx(LEGS_M)
+    sim.vehicle().takeoff()
+    sim.advance(5.0)
+    view, place = sim.vehicle().camera_view(), sim.vehicle().position
+    assert view.position[2] == pytest.approx(place[2], abs=0.05)

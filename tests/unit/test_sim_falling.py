@@ -82,11 +82,19 @@ def test_a_new_pose_starts_the_fall_again_and_without_physics_nothing_falls(serv
     assert height(service, "box") == pytest.approx(0.5, abs=2e-3) and height(service, "kite") == 10.0
 
 
+def test_another_object_of_the_same_name_without_physics_does_not_fall(service):
+    spawn(service, "box", 3.0, 0.0, -5.0)
+    call("simDestroyObject", ["box"], service)
+    call("simSpawnObject", ["box", "Cube", pose(3.0, 0.0, -5.0), vector(1, 1, 1), False, False], service)
+    service.simulation.advance(0.5)
+    assert height(service, "box") == 5.0
+
+
 def test_what_is_spawned_half_in_the_ground_comes_up_and_what_has_no_ground_is_gone(service):
     spawn(service, "half", 3.0, 0.0, 0.0)
     assert height(service, "half") == pytest.approx(0.5, abs=2e-3)
-    spawn(service, "lost", 300.0, 0.0, -1.0)
-    service.simulation.advance(20.0)
+    spawn(service, "lost", 300.0, 0.0, 995.0)
+    service.simulation.advance(2.0)
     assert "lost" not in call("simListSceneObjects", [".*"], service)
 
 

@@ -22,6 +22,7 @@ FLOOR_NORMAL = 0.7  # a surface whose normal rises at least this much can be sto
 LANDING_SPEED_MPS = 1.5  # touching the floor slower than this is a landing, faster is a hit (our choice)
 FLOOR_REACH_M = BODY_RADIUS_M * (1.01 + 1.0 / FLOOR_NORMAL)  # from a radius above the origin: slopes are touched early
 TOUCH_M = 1e-3
+LEGS_M = 0.1  # cameras of a drone that rests look from this much above its origin, not along the ground (our choice)
 _STANDING_M = 0.02  # a floor further below than this does not carry
 _FAR_M = 1e4
 _MOST_LAYERS = 16  # solids one above the other that a buried body is lifted through
@@ -200,12 +201,13 @@ def _obstacle(centre: Vector, distance: float, index: int, closest: Vector) -> t
 def _floor_below(probe: SceneProbe, position: Vector) -> tuple[float, Vector, int] | None:
     """Height, normal and object of a floor under the origin, near enough for the sphere to touch it.
 
-    A surface further above the origin than a step can sink into a floor is a ceiling, unless nothing is below: then the
-    origin is under the ground.
+    A surface above the origin is a ceiling when it is the underside of something solid, or further away than a step
+    can sink into a floor; unless nothing is below: then the origin is under the ground.
     """
     height, normal, index = _below(probe, position, BODY_RADIUS_M, FLOOR_REACH_M)
-    if index >= 0 and height > position[2] + MAX_SWEEP_M:
-        lower = _below(probe, position, MAX_SWEEP_M, _FAR_M)
+    sunk = height - position[2]
+    if index >= 0 and (sunk > MAX_SWEEP_M or (sunk > TOUCH_M and probe.inside((*position[:2], height + TOUCH_M)))):
+        lower = _below(probe, position, min(MAX_SWEEP_M, sunk - TOUCH_M), _FAR_M)
         if lower[2] >= 0:
             height, normal, index = lower
     if index < 0 or normal[2] < FLOOR_NORMAL or height < position[2] + BODY_RADIUS_M - FLOOR_REACH_M:

@@ -26,6 +26,7 @@ from navisplit.sim.flight.autopilot import Autopilot
 from navisplit.sim.flight.commands import TICK_NS, Routine, Task, YawMode
 from navisplit.sim.flight.contact import (
     LANDING_SPEED_MPS,
+    LEGS_M,
     MAX_SWEEP_M,
     CollisionState,
     Contact,
@@ -100,26 +101,23 @@ class Vehicle:
 
     def odometry(self) -> Odometry:
         """Pose and motion now, ENU / FLU, stamped with the simulation's clock."""
-        pilot = self.pilot
-        return Odometry(
-            stamp_ns=pilot.clock_ns,
-            position=self.position,
-            orientation=swap_quaternion(pilot.orientation),
-            velocity=swap_ned_enu(pilot.velocity),
-            angular_rate=swap_frd_flu(pilot.angular_rate),
-        )
+        pilot, orientation = self.pilot, swap_quaternion(self.pilot.orientation)
+        velocity, rate = swap_ned_enu(pilot.velocity), swap_frd_flu(pilot.angular_rate)
+        return Odometry(pilot.clock_ns, self.position, orientation, velocity, rate)
+
+    @property
+    def airframe(self) -> Vector:
+        """(3,) NED m from the start: the middle of what is drawn and carries the cameras; on the floor it has legs."""
+        return self.pilot.position - (0.0, 0.0, LEGS_M if self.flies and self.pilot.grounded else 0.0)
 
     def camera_view(self, camera: str = "0", intrinsics: Intrinsics | None = None) -> CameraView:
         """Where a camera is now, for the renderer; its own Scene intrinsics unless others are given."""
         from navisplit.sim.render.renderer import CameraView
 
         mounted = find_camera(self.cameras, camera)
-        position, orientation = mounted.pose_in(self.pilot.position, self.pilot.orientation)
-        return CameraView(
-            position=self.origin + swap_ned_enu(position),
-            orientation=swap_quaternion(orientation),
-            intrinsics=intrinsics or mounted.capture().intrinsics,
-        )
+        position, turn = mounted.pose_in(self.airframe, self.pilot.orientation)
+        position, turn = self.origin + swap_ned_enu(position), swap_quaternion(turn)
+        return CameraView(position, turn, intrinsics or mounted.capture().intrinsics)
 
     # Commands -----------------------------------------------------------------------------------------------------
     def start(self, routine: Routine) -> Task:

@@ -133,7 +133,7 @@ def camera_info(service: Service, name: str, vehicle: str, external: bool = Fals
     mount = find_mount(service, name, vehicle, external)
     capture = mount.camera.capture()
     return {
-        "pose": structs.pose(*mount.pose),
+        "pose": structs.pose(*mount.nominal_pose),
         "fov": capture.fov_deg if mount.camera.captures else mount.camera.lens.fov_deg,
         "proj_mat": {"matrix": _projection(capture)},
     }

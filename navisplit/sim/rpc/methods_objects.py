@@ -136,7 +136,7 @@ def spawn_object(
     if len(name) > MAX_NAME or len(simulation.things.things) >= MAX_SPAWNED:
         raise HandlerError(f"expected a name of at most {MAX_NAME} letters and at most {MAX_SPAWNED} moving objects")
     name = _unused(name, _names(service))
-    thing = Thing(name, shape, scale=tuple(scale.tolist()), segmentation_id=shape.segmentation_id)
+    thing = Thing(name, shape, scale=tuple(scale.tolist()), segmentation_id=shape.segmentation_id, falls=physics)
     position, orientation = service.map_pose(pose, thing)
     thing = thing_at(thing, position, orientation)
     simulation.things.add(thing)

@@ -29,12 +29,13 @@ class Mount:
     camera: Camera
     cameras: dict[str, Camera]  # where it is kept
     origin: Vector  # (3,) ENU m of the NED frame
-    position: Vector  # (3,) of the body
+    position: Vector  # (3,) of the airframe
     orientation: Quaternion
     velocity: Vector  # (3,) of the body, NED m/s
     rate: Vector  # (3,) of the body, FRD rad/s
     owner: str  # the vehicle's name; empty for an external camera
     clock_ns: int
+    legs_m: float = 0.0  # by which the airframe is above the body's origin: it rests on the floor
 
     @property
     def key(self) -> tuple[str, str]:
@@ -43,8 +44,13 @@ class Mount:
 
     @property
     def pose(self) -> tuple[Vector, Quaternion]:
-        """Of the camera."""
+        """Of the camera, from where it looks."""
         return self.camera.pose_in(self.position, self.orientation)
+
+    @property
+    def nominal_pose(self) -> tuple[Vector, Quaternion]:
+        """Of the camera as it is mounted on the body, without legs: clients measure mounts once."""
+        return self.camera.pose_in(self.position + (0.0, 0.0, self.legs_m), self.orientation)
 
     def view(self, image_type: int) -> CameraView:
         """For the renderer."""
@@ -80,8 +86,9 @@ def find_mount(service: Service, name: str, vehicle: str, external: bool) -> Mou
     drone = service.vehicle(vehicle)
     pilot = drone.pilot
     return Mount(
-        _find(drone.cameras, name), drone.cameras, drone.origin, pilot.position.copy(), pilot.orientation.copy(),
+        _find(drone.cameras, name), drone.cameras, drone.origin, drone.airframe, pilot.orientation.copy(),
         pilot.velocity.copy(), pilot.angular_rate.copy(), drone.name, pilot.clock_ns,
+        float((pilot.position - drone.airframe)[2]),
     )  # fmt: skip
 
 
