@@ -257,3 +257,14 @@ def test_a_compared_method_flies_through_the_real_server(context, picture):
     replies = [server.receive(packet, 1) for packet in sent.packets]
     expected = method.tail(method.decode(method.encode(method.head(picture))))
     np.testing.assert_array_equal(replies[-1].depth.depth, expected)
+
+
+def test_flights_find_a_compared_method_by_its_name(folders):
+    from navisplit.config import FlightConfig
+    from navisplit.evaluate.crew import load_models
+
+    models = load_models(FlightConfig(branch="jpeg:40/2", models=str(folders[0])))
+    assert models.branches == ("jpeg:40/2",) and models.head is models.tail and models.head.method.divisor == 2
+    for name, reason in (("jpg:40", "Did you mean 'jpeg'"), ("uniform-zstd:1", "use it in `navisplit bench codec`")):
+        with pytest.raises(UsageError, match=reason):
+            load_models(FlightConfig(branch=name, models=str(folders[0])))
