@@ -57,6 +57,8 @@ def examine(port: int) -> list[Check]:
     return [
         _try("python", lambda: f"{platform.python_version()} on {platform.machine()}"),
         _try("torch", _torch),
+        _try("run time", _runtime),
+        _try("golden packets", _golden),
         _try("rclpy", lambda: _packaged("rclpy", "ROS distribution's" if "ROS_DISTRO" in os.environ else "wheels'")),
         _try("airsim", lambda: _packaged("airsim", "")),
         _try("worlds", _worlds),
@@ -78,6 +80,29 @@ def _torch() -> str:
 
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     return f"{torch.__version__} on the {where}"
+
+
+def _runtime() -> str:
+    from navisplit.nets.runtime import chosen_runtime
+
+    name = chosen_runtime()
+    return f"ONNX Runtime {importlib.metadata.version('onnxruntime')}" if name == "onnx" else "torch"
+
+
+def _golden() -> str:
+    """Whether this machine decodes what every branch set says it must, to the symbol."""
+    from navisplit.nets.branch_set import branch_set_names, find_branch_set, load_branch_set
+    from navisplit.train.golden import DEPTH_TOLERANCE, GOLDEN_FILE, check_golden
+
+    names = [name for name in branch_set_names() if (find_branch_set(name) / GOLDEN_FILE).is_file()]
+    for name in names:
+        for result in check_golden(load_branch_set(name)):
+            if not (result.same_symbols and result.depth_error <= DEPTH_TOLERANCE):
+                raise NaviSplitError(
+                    f"Branch {result.branch} of '{name}' gives another answer here than it must; install NaviSplit "
+                    f"again, or compare both machines with `navisplit branches --models {name} --check`."
+                )
+    return f"decoded as they must be ({', '.join(names)})" if names else "no branch set has any"
 
 
 def _packaged(name: str, whose: str) -> str:
@@ -104,7 +129,8 @@ def _branch_sets() -> str:
     names = branch_set_names()
     if not names:
         raise NaviSplitError("There is none. Train one with `navisplit train depth`.")
-    return ", ".join(f"{name} ({', '.join(b.name for b in load_branch_set(name).branches)})" for name in names)
+    sets = {name: load_branch_set(name, runtime="torch").branches for name in names}
+    return ", ".join(f"{name} ({', '.join(b.name for b in branches)})" for name, branches in sets.items())
 
 
 def _port(port: int) -> str:

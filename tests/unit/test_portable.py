@@ -237,3 +237,19 @@ def test_the_run_time_is_the_users_choice_and_a_wrong_name_is_told(models, monke
     monkeypatch.setenv("NAVISPLIT_RUNTIME", "onx")
     with pytest.raises(UsageError, match="Did you mean 'onnx'"):
         load_branch_set(models)
+
+
+def test_doctor_decodes_golden_packets_and_names_the_branch_that_differs(models, tmp_path, monkeypatch):
+    import shutil
+
+    from navisplit.cli import doctor
+
+    monkeypatch.setattr("navisplit.nets.branch_set.models_folders", lambda: [tmp_path])
+    assert "no branch set" in doctor._golden()
+    shutil.copytree(models, tmp_path / "tiny")
+    assert "(tiny)" in doctor._golden()
+    content = json.loads((models / GOLDEN_FILE).read_text())
+    content["frames"][3]["symbols_blake2b"] = "0" * 32
+    (tmp_path / "tiny" / GOLDEN_FILE).write_text(json.dumps(content))
+    check = doctor._try("golden packets", doctor._golden)
+    assert not check.ok and "Branch b1 of 'tiny'" in check.found
