@@ -24,7 +24,7 @@ def branch_set(tmp_path, monkeypatch):
     )
     made = SimpleNamespace(name="mine", hash=0xAB, path=tmp_path, branches=specs)
     (tmp_path / "metrics.json").write_text(json.dumps({"b1": {"abs_rel": 0.1234, "bytes_mean": 149.6}}))
-    monkeypatch.setattr("navisplit.nets.branch_set.load_branch_set", lambda name: made)
+    monkeypatch.setattr("navisplit.nets.branch_set.load_branch_set", lambda name, runtime=None: made)
     return made
 
 
