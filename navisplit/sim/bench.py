@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -81,7 +80,7 @@ def bench_steps(world: str | None, poses: int = 40, rounds: int = 5) -> list[tup
         steps.append((f"{title} triangles", measure))
     steps.append(("two threads", lambda: thread_rows(RayCaster(_generated("forest 50k")), poses, rounds)))
     steps.append(("100 drones and a lidar", _fleet_rows))
-    steps.append(("loading a world", lambda: load_rows("forest")))
+    steps.append(("loading the worlds that ship", _load_rows))
     steps.append(("AirSim's client", _client_rows))
     return steps
 
@@ -92,6 +91,15 @@ def _fleet_rows() -> Iterator[Row]:
     figures = bench_fleet(_generated("forest 50k"))
     yield Row(f"{figures['drones']:.0f} drones", figures["drones_times_real_time"], "x real", 1.0)
     yield Row("lidar sweep of 10,000 points", figures["lidar_sweep_ms"], "ms")
+
+
+def _load_rows() -> Iterator[Row]:
+    from navisplit.sim.bench_load import load_rows, start_rows
+    from navisplit.sim.worlds import world_names
+
+    for world in world_names():
+        yield from load_rows(world)
+    yield from start_rows()
 
 
 def _client_rows() -> Iterator[Row]:
@@ -159,30 +167,6 @@ def thread_rows(caster: RayCaster, poses: int, rounds: int) -> Iterator[Row]:
     yield Row("two threads against one", min(spent[1]) / min(spent[2]), "x", 1.7, note=f"wall time{load}")
 
 
-def load_rows(world: str) -> Iterator[Row]:
-    """From the world's file to a ray caster, without and with what is kept on disk; kernels are compiled by now."""
-    previous = os.environ.get("XDG_CACHE_HOME")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["XDG_CACHE_HOME"] = folder
-        try:
-            RayCaster(_load(world))  # imports and compiles
-            _forget(folder)
-            first, again = _wall(lambda: RayCaster(_load(world))), _wall(lambda: RayCaster(_load(world)))
-        finally:
-            os.environ.pop("XDG_CACHE_HOME")
-            if previous is not None:
-                os.environ["XDG_CACHE_HOME"] = previous
-    yield Row(f"load of {world}, first", first, "s", 3.0, True, "wall time")
-    yield Row(f"load of {world}, cached", again, "s", 1.0, True, "wall time")
-
-
-def _forget(folder: str) -> None:
-    from pathlib import Path
-
-    for path in Path(folder).rglob("*.npz"):
-        path.unlink()
-
-
 def _load(world: str) -> Scene:
     from navisplit.sim.worlds import load_scene
 
@@ -211,12 +195,6 @@ def sample_views(query: SceneQuery, count: int, rng: np.random.Generator, camera
         if len(views) == count:
             break
     return views
-
-
-def _wall(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
 
 
 def _times(call: Callable[[int], object], count: int, rounds: int) -> NDArray[np.float64]:

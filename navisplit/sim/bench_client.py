@@ -29,7 +29,7 @@ def client_rows(world: str = "forest") -> Iterator[Row]:
     command = [sys.executable, "-m", "navisplit", "sim", "--world", world, "--port", "0", "--headless"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        rate = _rate(client(port=_port_of(server)))
+        rate = _rate(client(port=port_of(server)))
     finally:
         server.terminate()
         try:
@@ -50,7 +50,7 @@ def _client_class() -> Any:
     return airsim.MultirotorClient
 
 
-def _port_of(server: subprocess.Popen[str]) -> int:
+def port_of(server: subprocess.Popen[str]) -> int:
     """The port that the server says it is ready on."""
     said: list[str] = []
     started = time.monotonic()

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 from numpy import float32, int32, uint8, uintp
 from numpy.typing import NDArray
 
@@ -42,3 +43,25 @@ def floor(x: float32) -> int:
     """Largest integer not above x; ``math.floor`` would be a call into the C library."""
     whole = int(x)
     return whole - 1 if x < float32(whole) else whole
+
+
+@intrinsic
+def lowest_bit(_typing: Any, bits: Any) -> Any:
+    """Number of the lowest bit that is set: one instruction, for sets of lanes kept as the bits of an integer."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], context.get_constant(types.boolean, 0))
+
+    return types.int64(types.int64), generate
+
+
+@inlined
+def smaller(a: float32, b: float32) -> float32:
+    """The smaller of two numbers. Python's ``min`` is a call that LLVM leaves alone in large functions."""
+    return a if a < b else b
+
+
+@inlined
+def larger(a: float32, b: float32) -> float32:
+    """The larger of two numbers, see ``smaller``."""
+    return a if a > b else b

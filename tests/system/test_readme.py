@@ -16,6 +16,14 @@ SMALLER = {
     "collect": ["--frames", "16", "--worlds", "2", "--families", "forest"],
     "train depth": ["--minutes", "0.1"],
     "train gate": ["--worlds", "2", "--flights", "1"],
+    "bench codec": [
+        "--frames",
+        "2",
+        "--timing-frames",
+        "1",
+        "--methods",
+        "branch:b0,branch:b4,teacher,jpeg:40,map:b0/2@0.1",
+    ],
     "world": ["--routes", "2"],
 }
 """Added to the commands: the last of two equal options counts."""
@@ -36,7 +44,7 @@ def verb(command: str) -> str:
 
 
 def test_the_readme_shows_every_verb_that_people_come_for():
-    assert {"fly", "evaluate", "compare", "collect", "train depth", "train gate", "world", "sim"} <= {
+    assert {"fly", "evaluate", "compare", "collect", "train depth", "train gate", "bench codec", "world", "sim"} <= {
         verb(command) for command in commands()
     }
 

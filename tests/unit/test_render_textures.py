@@ -68,3 +68,14 @@ def test_albedo_with_nan_or_bad_tile_is_refused():
         pack_atlas([Material("nan", np.full((1, 1, 3), np.nan, np.float32))])
     with pytest.raises(WorldError, match="tile_m"):
         pack_atlas([Material("tile", np.zeros((1, 1, 3), np.float32), tile_m=0.0)])
+
+
+def test_relief_is_brightness_against_the_surroundings():
+    albedo = np.full((64, 64, 3), 0.2, np.float32)
+    albedo[:16, :16] = np.random.default_rng(0).uniform(0.0, 1.0, (16, 16, 3))
+    atlas = pack_atlas([Material("m", albedo)])
+    texels = atlas.texels[: 64 * 64].reshape(64, 64, 4).astype(float)
+    patch = albedo[:16, :16].mean(2)
+    wanted = np.clip(128 + 64 * np.log2((patch + 0.02) / (patch.mean() + 0.02)), 0, 255)
+    assert np.abs(texels[:16, :16, 3] - wanted).max() < 2.0 and (texels[16:, 16:, 3] == 128).all()
+    assert np.abs((texels[..., :3] / 255) ** 2 - albedo).max() < 0.005

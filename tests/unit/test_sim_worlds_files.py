@@ -9,7 +9,7 @@ from PIL import Image
 
 from navisplit.errors import RouteError, WorldError
 from navisplit.sim.scene import Material, Scene
-from navisplit.sim.worlds import WorldWarning, build_scene, load_scene, plan_routes, read_sdf, write_sdf
+from navisplit.sim.worlds import WorldWarning, build_scene, glb, glb_kept, load_scene, plan_routes, read_sdf, write_sdf
 from navisplit.sim.worlds.description import (
     Box,
     Mesh,
@@ -262,3 +262,25 @@ def test_planned_routes_keep_the_rules_and_are_the_same_for_the_same_seed():
         assert 8.0 <= route.distance_m <= 12.0 and route.length_m >= route.distance_m - 1e-6
         assert min(Wall().nearest(np.stack([route.start, route.goal]), 9.0)[0]) >= rules.end_clearance_m - 1e-3
         assert route.min_z < min(route.start[2], route.goal[2]) < max(route.start[2], route.goal[2]) < route.max_z
+
+
+def test_a_mesh_file_that_was_read_before_is_the_same_without_its_reader(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    glass, wood = (Material(name, np.full((n, n, 3), 0.25, np.float32), 2.0) for name, n in (("glass", 1), ("wood", 4)))
+    square = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
+    mesh = Mesh(square, np.array([[0, 1, 2], [0, 2, 3]], np.int32), np.tile(np.float32([0, 0, 1]), (4, 1)), None)
+    write_glb(tmp_path / "a.glb", {"x": Part(mesh, glass), "y": Part(mesh, wood), "z": Part(mesh, wood)})
+    first = glb_kept.read_parts(tmp_path / "a.glb")
+    with monkeypatch.context() as patch:
+        patch.setattr(glb, "read_parts", lambda path: pytest.fail("the file was read again"))
+        again = glb_kept.read_parts(tmp_path / "a.glb")
+    assert list(again) == list(first) and set(first) == {"x", "y", "z"} and again["y"].material is again["z"].material
+    for name, part in first.items():
+        kept = again[name]
+        for what in ("vertices", "faces", "normals"):
+            assert np.array_equal(getattr(kept.mesh, what), getattr(part.mesh, what))
+        assert np.array_equal(kept.material.albedo, part.material.albedo) and kept.material.tile_m == 2.0
+    (file,) = (tmp_path / "cache").rglob("meshes-*.npz")
+    arrays = dict(np.load(file))
+    np.savez(file, **{**arrays, "faces": arrays["faces"] + 1})  # a corner that another part has
+    assert np.array_equal(glb_kept.read_parts(tmp_path / "a.glb")["x"].mesh.faces, mesh.faces)

@@ -151,16 +151,16 @@ def test_exploring_flights_use_the_models_of_the_flight_and_an_own_mix_of_branch
 
 
 def test_worlds_are_shared_out_among_families_and_speeds_and_never_used_twice(tmp_path):
-    data = gate_run.GateData(worlds=6)
+    data = gate_run.GateData(worlds=8)
     jobs = [gate_run._job(tmp_path, "default", data, n) for n in range(data.worlds)]
-    assert [j["family"] for j in jobs] == ["forest", "neighbourhood"] * 3
+    assert [j["family"] for j in jobs] == ["forest", "neighbourhood", "urban", "warehouse"] * 2
     flights = [from_mapping(FlightConfig, j["flight"]) for j in jobs]
-    assert [f.policy.speed_mps for f in flights] == [2.5, 3.0, 4.0] * 2
+    assert [f.policy.speed_mps for f in flights] == ([2.5, 3.0, 4.0] * 3)[:8]
     assert {f.branch for f in flights} == {"random"} and {f.models for f in flights} == {"default"}
     other = [gate_run._job(tmp_path, "default", gate_run.GateData(seed=1), n) for n in range(10)]
     assert not {j["seed"] for j in jobs} & {j["seed"] for j in other}
     assert min(j["seed"] for j in jobs) == gate_run.FIRST_SEED
-    assert len({j["path"] for j in jobs}) == 6
+    assert len({j["path"] for j in jobs}) == 8
 
 
 @pytest.fixture

@@ -6,18 +6,22 @@ product. The fourth byte is relief, the brightness against its surroundings, whi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from navisplit.errors import WorldError
-from navisplit.sim.kernel import Bytes, Floats, Ints
+from navisplit.sim.kernel import Bytes, Floats, Ints, kernel
 from navisplit.sim.render.baked import Arrays, fingerprint, recall, shaped, within
 from navisplit.sim.scene import Material
 
+f32 = np.float32
+
 MAX_LEVELS = 11  # 1024 px .. 1 px
 _RELIEF_BLUR_LEVELS = 4  # relief is measured against the mean over 16 texels
+_STEPS = 8191  # of the table of logarithms: less than one step of relief apart
 
 
 class Atlas(NamedTuple):
@@ -35,12 +39,12 @@ def pack_atlas(materials: Sequence[Material], cached: bool = False) -> Atlas:
 
     ``cached``: kept on disk.
     """
-    albedos = [_checked(material) for material in materials]
+    albedos = [np.asarray(material.albedo, np.float32) for material in materials]
     kinds = [(material.foliage, material.tile_m is not None) for material in materials]
     glow = np.array([material.glow for material in materials], np.float32)
 
     def make() -> Arrays:
-        return _pack(albedos, kinds, glow)._asdict()
+        return _pack([_checked(material) for material in materials], kinds, glow)._asdict()
 
     if not cached:
         return Atlas(**make())
@@ -72,18 +76,18 @@ def _pack(albedos: list[Floats], kinds: list[tuple[bool, bool]], glow: Floats) -
     starts = np.zeros((len(albedos), MAX_LEVELS), np.int32)
     shape = np.zeros((len(albedos), 3), np.int32)
     means = np.zeros((len(albedos), 3), np.float32)
+    stops = np.log2(np.arange(_STEPS + 2, dtype=np.float32) / _STEPS + f32(0.02))
     total = 0
     for m, (albedo, kind) in enumerate(zip(albedos, kinds, strict=True)):
         levels = _mip_levels(albedo)
         shape[m] = len(levels) - 1, *kind
         means[m] = levels[-1].reshape(3)
-        for n, (level, relief) in enumerate(zip(levels, _relief(levels), strict=True)):
+        for n, level in enumerate(levels):
             starts[m, n] = total
-            packed = np.empty((level.shape[0] * level.shape[1], 4), np.uint8)
-            packed[:, :3] = np.sqrt(level).reshape(-1, 3) * 255.0 + 0.5
-            packed[:, 3] = relief.reshape(-1)
-            texels.append(packed)
-            total += len(packed)
+            packed = np.empty((*level.shape[:2], 4), np.uint8)
+            _encode(level, levels[min(n + _RELIEF_BLUR_LEVELS, len(levels) - 1)], stops, packed)
+            texels.append(packed.reshape(-1, 4))
+            total += len(texels[-1])
         starts[m, len(levels) :] = starts[m, len(levels) - 1]
     return Atlas(np.concatenate(texels), starts, shape, means, glow)
 
@@ -112,20 +116,39 @@ def _checked(material: Material) -> Floats:
 
 
 def _mip_levels(albedo: Floats) -> list[Floats]:
-    levels = [albedo]
+    levels = [np.ascontiguousarray(albedo)]
     while levels[-1].shape[0] > 1:
-        a = levels[-1]
-        levels.append((a[0::2, 0::2] + a[1::2, 0::2] + a[0::2, 1::2] + a[1::2, 1::2]) * np.float32(0.25))
+        levels.append(np.empty((levels[-1].shape[0] // 2, levels[-1].shape[0] // 2, 3), np.float32))
+        _halve(levels[-2], levels[-1])
     return levels
 
 
-def _relief(levels: list[Floats]) -> list[Bytes]:
-    """Brightness of each level relative to a blurred one, 128 where equal, +-64 for a factor of two."""
-    out = []
-    for n, level in enumerate(levels):
-        coarse = levels[min(n + _RELIEF_BLUR_LEVELS, len(levels) - 1)]
-        repeat = level.shape[0] // coarse.shape[0]
-        mean = np.repeat(np.repeat(coarse.mean(2), repeat, 0), repeat, 1)
-        stops = np.log2((level.mean(2) + 0.02) / (mean + 0.02))
-        out.append(np.clip(128.0 + 64.0 * stops, 0, 255).astype(np.uint8))
-    return out
+@kernel
+def _halve(fine: Floats, coarse: Floats) -> None:
+    """Means of 2x2 texels of (2N, 2N, 3), into (N, N, 3)."""
+    for i in range(coarse.shape[0]):
+        for j in range(coarse.shape[0]):
+            for c in range(3):
+                near = fine[2 * i, 2 * j, c] + fine[2 * i, 2 * j + 1, c]
+                coarse[i, j, c] = (near + fine[2 * i + 1, 2 * j, c] + fine[2 * i + 1, 2 * j + 1, c]) * f32(0.25)
+
+
+@kernel
+def _encode(level: Floats, coarse: Floats, stops: Floats, packed: Bytes) -> None:
+    """Texels (N, N, 4) of a level (N, N, 3): roots of the colours, and brightness against ``coarse``, a blurred level.
+
+    Relief is 128 where both are equal, +-64 for a factor of two. ``stops``: log2 of brightness, 0..1 in _STEPS steps.
+    """
+    size = level.shape[0]
+    repeat, third = size // coarse.shape[0], f32(1.0 / 3.0)
+    for i in range(size):
+        for j in range(size):
+            red, green, blue = level[i, j, 0], level[i, j, 1], level[i, j, 2]
+            p, q = i // repeat, j // repeat
+            mean = (coarse[p, q, 0] + coarse[p, q, 1] + coarse[p, q, 2]) * third
+            here = stops[int((red + green + blue) * third * f32(_STEPS))]
+            packed[i, j, 0] = np.uint8(math.sqrt(red) * f32(255.0) + f32(0.5))
+            packed[i, j, 1] = np.uint8(math.sqrt(green) * f32(255.0) + f32(0.5))
+            packed[i, j, 2] = np.uint8(math.sqrt(blue) * f32(255.0) + f32(0.5))
+            relief = f32(128.0) + f32(64.0) * (here - stops[int(mean * f32(_STEPS))])
+            packed[i, j, 3] = np.uint8(min(max(relief, f32(0.0)), f32(255.0)))

@@ -5,28 +5,29 @@ from __future__ import annotations
 import numpy as np
 
 from navisplit.sim.kernel import Floats, kernel
-from navisplit.sim.render.bvh import STACK_SIZE, Bvh
+from navisplit.sim.render.bvh import STACK_SIZE
+from navisplit.sim.render.clusters import Clusters
 from navisplit.sim.render.instances import Instances, new_lanes, trace_things
-from navisplit.sim.render.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, trace_packet
+from navisplit.sim.render.trace import LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet
+from navisplit.sim.render.visible import new_descent, new_tiles, see
 
 
 @kernel
-def trace_depth(bvh: Bvh, things: Instances, cameras: Floats, nothing: np.float32, depth: Floats) -> None:
+def trace_depth(clusters: Clusters, things: Instances, cameras: Floats, nothing: np.float32, depth: Floats) -> None:
     """Planar depth (N, height, width) of N cameras (N, 4, 3); ``nothing`` where no triangle is."""
     count, height, width = depth.shape
-    directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
-    stack = np.empty(STACK_SIZE, np.int32)
-    distance, hit, thing = np.empty(LANES, np.float32), np.empty(LANES, np.int32), np.empty(LANES, np.int32)
-    lanes, any_things = new_lanes(), things.frames.shape[0] > 0
+    directions, stack, scratch = np.empty((3, LANES), np.float32), np.empty(STACK_SIZE, np.int32), new_descent()
+    thing, lanes, any_things = np.empty(LANES, np.int32), new_lanes(), things.frames.shape[0] > 0
+    all_distances, all_hits = new_tiles(width, height)
     for n in range(count):
-        camera = cameras[n]
+        camera, start = cameras[n], 0
+        see(clusters, camera, width, height, scratch, all_distances, all_hits)
         for row in range(0, height, PACKET_HEIGHT):
             for column in range(0, width, PACKET_WIDTH):
-                aim_packet(camera, column, row, directions)
-                distance[:] = FAR
-                hit[:] = -1
-                trace_packet(bvh, 0, camera[0], directions, work, stack, distance, hit)
+                distance, hit = all_distances[start : start + LANES], all_hits[start : start + LANES]
+                start += LANES
                 if any_things:
+                    aim_packet(camera, column, row, directions)
                     trace_things(things, camera[0], directions, lanes, stack, distance, hit, thing)
                 for k in range(LANES):
                     i, j = row + k // PACKET_WIDTH, column + k % PACKET_WIDTH

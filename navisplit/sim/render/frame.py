@@ -1,4 +1,4 @@
-"""The pass of a picture: rays through all pixels, packet by packet, to colour, depth and objects."""
+"""The pass of a picture: what all pixels see, then packet by packet to colour, depth and objects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from navisplit.sim.render.bvh import STACK_SIZE
 from navisplit.sim.render.instances import new_lanes, trace_things
 from navisplit.sim.render.lanes import develop
 from navisplit.sim.render.shading import Moving, World, new_shades, shade_from_things, shade_packet
-from navisplit.sim.render.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, pixel_size, trace_packet
+from navisplit.sim.render.trace import LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, pixel_size
+from navisplit.sim.render.visible import new_descent, new_tiles, see
 from navisplit.sim.scene import SKY_DEPTH_M
 
 f32 = np.float32
@@ -34,17 +35,21 @@ def render_frame(world: World, moving: Moving, camera: Floats, rgb: Bytes, depth
     origin, things, baked = camera[0], moving.things, moving.labels.shape[0]
     any_things = things.frames.shape[0] > 0
     pixel = pixel_size(camera)
-    directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
-    stack, lanes, shades = np.empty(STACK_SIZE, np.int32), new_lanes(), new_shades()
-    distance, hit, thing = np.empty(LANES, np.float32), np.empty(LANES, np.int32), np.empty(LANES, np.int32)
-    tones = np.empty(3 * LANES, np.int32)
+    directions, stack, thing = (
+        np.empty((3, LANES), np.float32),
+        np.empty(STACK_SIZE, np.int32),
+        np.empty(LANES, np.int32),
+    )
+    lanes, shades, tones = new_lanes(), new_shades(), np.empty(3 * LANES, np.int32)
+    all_distances, all_hits = new_tiles(width, height)
+    see(world.clusters, camera, width, height, new_descent(), all_distances, all_hits)
     thing[:] = -1
+    start = 0
     for row in range(0, height, PACKET_HEIGHT):
         for column in range(0, width, PACKET_WIDTH):
             aim_packet(camera, column, row, directions)
-            distance[:] = FAR
-            hit[:] = -1
-            trace_packet(world.bvh, 0, origin, directions, work, stack, distance, hit)
+            distance, hit = all_distances[start : start + LANES], all_hits[start : start + LANES]
+            start += LANES
             if any_things:
                 thing[:] = -1
                 trace_things(things, origin, directions, lanes, stack, distance, hit, thing)

@@ -8,9 +8,11 @@ import numpy as np
 
 from navisplit.sim.kernel import Floats, kernel
 from navisplit.sim.render.bvh import STACK_SIZE, Bvh
+from navisplit.sim.render.clusters import Clusters
 from navisplit.sim.render.instances import Instances, from_own, new_lanes, point_to_own, to_own, trace_things
 from navisplit.sim.render.surface import Surface
-from navisplit.sim.render.trace import FAR, LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet, trace_packet
+from navisplit.sim.render.trace import LANES, PACKET_HEIGHT, PACKET_WIDTH, aim_packet
+from navisplit.sim.render.visible import new_descent, new_tiles, see
 
 f32 = np.float32
 _ONE = f32(1.0)
@@ -35,23 +37,27 @@ def smooth_normal(corners: Floats, values: Floats, t: int, x: np.float32, y: np.
 
 
 @kernel
-def trace_normals(bvh: Bvh, surface: Surface, things: Instances, own: Surface, camera: Floats, normals: Floats) -> None:
+def trace_normals(clusters: Clusters, bvh: Bvh, surface: Surface, things: Instances, own: Surface, camera: Floats,
+                  normals: Floats) -> None:  # fmt: skip
     """Fill normals (H, W, 3): unit, ENU, on the side that ``camera`` (4, 3) sees; zero where there is only sky.
 
-    ``own``: surface of the triangles of ``things.shapes``.
+    ``clusters``: of ``bvh``; ``own``: surface of the triangles of ``things.shapes``.
     """
     height, width = normals.shape[0], normals.shape[1]
-    directions, work = np.empty((3, LANES), np.float32), np.empty((4, LANES), np.float32)
-    stack, lanes, any_things = np.empty(STACK_SIZE, np.int32), new_lanes(), things.frames.shape[0] > 0
-    distance, hit, thing = np.empty(LANES, np.float32), np.empty(LANES, np.int32), np.empty(LANES, np.int32)
-    origin = camera[0]
+    directions, stack, thing = (
+        np.empty((3, LANES), np.float32),
+        np.empty(STACK_SIZE, np.int32),
+        np.empty(LANES, np.int32),
+    )
+    lanes, any_things, origin, start = new_lanes(), things.frames.shape[0] > 0, camera[0], 0
+    all_distances, all_hits = new_tiles(width, height)
+    see(clusters, camera, width, height, new_descent(), all_distances, all_hits)
     for row in range(0, height, PACKET_HEIGHT):
         for column in range(0, width, PACKET_WIDTH):
             aim_packet(camera, column, row, directions)
-            distance[:] = FAR
-            hit[:] = -1
+            distance, hit = all_distances[start : start + LANES], all_hits[start : start + LANES]
+            start += LANES
             thing[:] = -1
-            trace_packet(bvh, 0, origin, directions, work, stack, distance, hit)
             if any_things:
                 trace_things(things, origin, directions, lanes, stack, distance, hit, thing)
             for k in range(LANES):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,7 @@ from navisplit.errors import WorldError
 from navisplit.sim.kernel import Floats, Ints
 from navisplit.sim.render.baked import WORTH_TRIANGLES
 from navisplit.sim.render.bvh import STACK_SIZE, Bvh, build_bvh
+from navisplit.sim.render.clusters import Clusters, build_clusters
 from navisplit.sim.render.rays import cast_rays, nearest_points
 from navisplit.sim.scene import Scene
 
@@ -45,6 +47,11 @@ class SceneQuery:
         self.face_normals: Floats = normals.astype(np.float32)  # (T, 3) leaf order, counter-clockwise side
         self._without: tuple[frozenset[str], SceneQuery] | None = None
 
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The same triangles for pictures; made when the first picture is."""
+        return build_clusters(self.bvh)
+
     def without(self, names: frozenset[str]) -> SceneQuery:
         """The same scene with some of its objects taken out. The last answer is kept, so asking again is free."""
         if not names:
@@ -54,6 +61,7 @@ class SceneQuery:
             triangles = self.bvh.triangles.copy()
             triangles[gone] = _NOWHERE_M  # one point, out of reach: no ray hits it and nothing is near it
             query = copy.copy(self)
+            query.__dict__.pop("clusters", None)
             query.bvh, query._without = self.bvh._replace(triangles=triangles), None
             self._without = (names, query)
         return self._without[1]

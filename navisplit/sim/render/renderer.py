@@ -101,7 +101,8 @@ class RayCaster:
         shadow = self._shadow[1]
         with self._lock:
             self.light = light
-            self._world = World(self.query.bvh, self._surface, self._atlas, shadow, sky, self._variation, self._curve)
+            seen = self.query.bvh, self.query.clusters
+            self._world = World(*seen, self._surface, self._atlas, shadow, sky, self._variation, self._curve)
             self._thinned: tuple[frozenset[str], World] = (frozenset(), self._world)
 
     def add_material(self, material: Material) -> None:
@@ -132,7 +133,8 @@ class RayCaster:
         normals = np.empty((view.intrinsics.height, view.intrinsics.width, 3), np.float32)
         layer = layer or self._still
         world = self._world_without(layer.hidden)
-        trace_normals(world.bvh, world.surface, layer.moving.things, layer.moving.surface, camera_rows(view), normals)
+        things, own = layer.moving.things, layer.moving.surface
+        trace_normals(world.clusters, world.bvh, world.surface, things, own, camera_rows(view), normals)
         return normals
 
     @cached_property
@@ -150,22 +152,23 @@ class RayCaster:
             )
         layer = layer or self._still
         depth = np.empty((len(views), *sizes.pop()), np.float32)
-        cameras, bvh = rows_of_cameras(views), self.query.without(layer.hidden).bvh
-        trace_depth(bvh, layer.instances, cameras, np.float32(SKY_DEPTH_M), depth)
+        clusters = self.query.without(layer.hidden).clusters
+        trace_depth(clusters, layer.instances, rows_of_cameras(views), np.float32(SKY_DEPTH_M), depth)
         return depth
 
     def _world_without(self, hidden: frozenset[str]) -> World:
         """The baked world without some objects and their shadows. The last one is kept."""
         with self._lock:
             if self._thinned[0] != hidden:
-                rest = self.query.without(hidden).bvh
+                query = self.query.without(hidden)
+                rest = query.bvh
                 gone = self.query.bvh.triangles[(rest.triangles != self.query.bvh.triangles).any(1)]
                 shadow = (
                     without_triangles(self._world.shadow, rest.triangles[self._opaque], gone)
                     if hidden
                     else self._world.shadow
                 )
-                self._thinned = (hidden, self._world._replace(bvh=rest, shadow=shadow))
+                self._thinned = (hidden, self._world._replace(bvh=rest, clusters=query.clusters, shadow=shadow))
             return self._thinned[1]
 
 

@@ -11,6 +11,7 @@ from navisplit.sim.render import lanes as at
 from navisplit.sim.render.air import dome_colour, sky_colour
 from navisplit.sim.render.atlas import Atlas
 from navisplit.sim.render.bvh import Bvh
+from navisplit.sim.render.clusters import Clusters
 from navisplit.sim.render.instances import Instances, Lanes, hide_from_sun
 from navisplit.sim.render.lanes import (
     enter_frame,
@@ -37,6 +38,7 @@ class World(NamedTuple):
     """Everything a frame needs."""
 
     bvh: Bvh
+    clusters: Clusters  # of ``bvh``
     surface: Surface
     atlas: Atlas
     shadow: ShadowMap

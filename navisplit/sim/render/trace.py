@@ -19,7 +19,7 @@ PACKET_WIDTH, PACKET_HEIGHT = 8, 4
 LANES = PACKET_WIDTH * PACKET_HEIGHT
 FAR = f32(1e5)  # m; nothing is further away
 _SMALLEST_DIRECTION = f32(1e-9)  # keeps reciprocals finite
-_SMALLEST_DETERMINANT = f32(1e-14)
+SMALLEST_DETERMINANT = f32(1e-14)
 NEAREST = f32(1e-4)  # hits nearer than this (in units of the direction) are ignored
 _SLACK = f32(1.000001)  # boxes are this much larger than computed, so that rounding opens no gap
 
@@ -83,8 +83,8 @@ def _hit_triangles(corners: Floats, first: int, end: int, x: np.float32, y: np.f
             size = abs(determinant)
             travel = volume if determinant > 0 else -volume
             inside = (min(u, min(v, w)) >= 0) | (max(u, max(v, w)) <= 0)
-            ok = inside & (size > _SMALLEST_DETERMINANT) & (travel > NEAREST * size) & (travel < distance[k] * size)
-            distance[k] = travel / max(size, _SMALLEST_DETERMINANT) if ok else distance[k]
+            ok = inside & (size > SMALLEST_DETERMINANT) & (travel > NEAREST * size) & (travel < distance[k] * size)
+            distance[k] = travel / max(size, SMALLEST_DETERMINANT) if ok else distance[k]
             hit[k] = number if ok else hit[k]
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from navisplit.errors import WorldError, nearest_name
 from navisplit.sim.scene import Material
 from navisplit.sim.worlds.description import NO_TINT, Geometry, Mesh, MeshInstance, Triple, plain_material
-from navisplit.sim.worlds.glb import Part, read_parts
+from navisplit.sim.worlds.glb import Part
+from navisplit.sim.worlds.glb_kept import read_parts
 from navisplit.sim.worlds.images import read_albedo, to_linear
 from navisplit.sim.worlds.sdf_frames import child_numbers
 from navisplit.sim.worlds.sdf_heightmap import read_heightmap
@@ -34,6 +35,8 @@ class Library:
     materials: dict[str, Material] = field(default_factory=dict)
     _files: dict[Path, dict[str, Part]] = field(default_factory=dict)
     _pictures: dict[tuple[Path, _Look], Material] = field(default_factory=dict)
+    _albedos: dict[Path, NDArray[np.float32]] = field(default_factory=dict)  # as in the files, without a tint
+    _found: dict[tuple[str, Path], Path] = field(default_factory=dict)
 
     def geometry(self, visual: ET.Element, folder: Path, where: str) -> list[tuple[Geometry, Material | None]]:
         """The shapes of a visual or collision; a mesh file without ``<submesh>`` may give several.
@@ -74,11 +77,11 @@ class Library:
         albedo_map = element.find("pbr/metal/albedo_map")
         albedo_map = element.find("pbr/specular/albedo_map") if albedo_map is None else albedo_map
         if albedo_map is not None and (albedo_map.text or "").strip():
-            picture = find_file(albedo_map.text or "", folder, f"{path}/pbr/albedo_map")
+            picture = self._find(albedo_map.text or "", folder, f"{path}/pbr/albedo_map")
             key = (picture, look)
             if key not in self._pictures:
                 try:
-                    albedo = np.clip(read_albedo(picture) * np.asarray(look.tint, np.float32), 0, 1)
+                    albedo = np.clip(self._albedo(picture) * np.asarray(look.tint, np.float32), 0, 1)
                 except OSError as problem:
                     raise WorldError(f"{path}: texture {picture} cannot be read: {problem}.") from problem
                 self._pictures[key] = look.material(name or picture.name, albedo)
@@ -113,6 +116,19 @@ class Library:
             self.meshes[f"{file.stem}/{name}"] = part.mesh
         return [(name, f"{file.stem}/{name}", part.material) for name, part in parts.items()]
 
+    def _find(self, uri: str, folder: Path, where: str) -> Path:
+        """``find_file``, once for each uri: a town names a dozen files two thousand times."""
+        key = uri, folder
+        if key not in self._found:
+            self._found[key] = find_file(uri, folder, where)
+        return self._found[key]
+
+    def _albedo(self, picture: Path) -> NDArray[np.float32]:
+        """``read_albedo``, once for each file, however many tints it is given."""
+        if picture not in self._albedos:
+            self._albedos[picture] = read_albedo(picture)
+        return self._albedos[picture]
+
     def _parts(self, path: Path) -> dict[str, Part]:
         if path not in self._files:
             self._files[path] = read_parts(path)
@@ -120,7 +136,7 @@ class Library:
 
     def _mesh(self, shape: ET.Element, folder: Path, where: str) -> list[tuple[Geometry, Material | None]]:
         uri = shape.findtext("uri") or ""
-        path = find_file(uri, folder, f"{where}/uri")
+        path = self._find(uri, folder, f"{where}/uri")
         parts = self._parts(path)
         scale = child_numbers(shape, "scale", (1.0, 1.0, 1.0), where)
         wanted = shape.findtext("submesh/name")
