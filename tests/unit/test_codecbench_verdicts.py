@@ -78,6 +78,7 @@ def test_verdicts_follow_from_bytes_at_equal_quality():
     assert 280 < paper["branch:paper/p0, near AbsRel"].value * 5000 < 320
     best = paper["branch:paper/p1, near AbsRel"]
     assert best.verdict == MISSED and math.isinf(best.value) and "no branch is as good" in best.note
+    assert math.isinf(best.interval[0]), "not by chance: in no sample either"
     images = {f.subject: f for f in found[1]}
     assert images["jpeg:40, near AbsRel"].verdict == MET
     assert images["webp:9, near AbsRel"].verdict == MISSED  # 300 of 1200 B

@@ -124,7 +124,7 @@ class Judge:
         verdict = judge(ratios[0], low, high, share)
         note = f"{label} {self._shown(label, distortion[other])} at {size:.0f} B; "
         if math.isinf(ratios[0]):
-            verdict, note = MISSED, note + "no branch is as good"
+            note += "no branch is as good"
         else:
             note += f"ours {ratios[0] * size:.0f} B" + self._real(distortion, other)
             if self.own and distortion[other] > distortion[self.own].max() and verdict != MET:
