@@ -49,7 +49,8 @@ SAYS = {
                    "wall at 40 m, 5 m up: True False"],
     "plot_markers": ["plotted everything"],
     "record_flight": ["recording: True", "recording: False"],
-    "pause_and_step": ["paused: True True", "stepped: 3.0 True", "flew on: True", "frames: True", "cancelled: False"],
+    "pause_and_step": ["paused: True True", "exactly: True", "stepped: 3.0 True", "flew on: True", "frames: True",
+                       "cancelled: False"],
 }  # fmt: skip
 """Lines that each script must print, in this order."""
 

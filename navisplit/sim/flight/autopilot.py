@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from navisplit.frames import Quaternion, Vector
 from navisplit.sim.flight import controller, quadrotor
+from navisplit.sim.flight.contact import LEGS_M
 from navisplit.sim.flight.quadrotor import STEP_NS
 
 NANOSECONDS = 1_000_000_000
@@ -26,6 +27,12 @@ class Kinematics:
     angular_velocity: Vector  # (3,) rad/s, body
     linear_acceleration: Vector  # (3,) m/s^2
     angular_acceleration: Vector  # (3,) rad/s^2, body
+    resting: bool = False  # on the floor
+
+    @property
+    def airframe(self) -> Vector:
+        """(3,) m: the middle of what is drawn and carries cameras and range sensors; at rest it stands on legs."""
+        return self.position - (0.0, 0.0, LEGS_M if self.resting else 0.0)
 
 
 @dataclass(frozen=True)
@@ -253,4 +260,4 @@ class Autopilot:
 
 def _kinematics(body: NDArray[np.float64]) -> Kinematics:
     b = body.copy()
-    return Kinematics(b[0:3], b[3:7], b[7:10], b[10:13], b[13:16], b[16:19])
+    return Kinematics(b[0:3], b[3:7], b[7:10], b[10:13], b[13:16], b[16:19], bool(b[quadrotor.GROUNDED_AT] > 0))

@@ -26,7 +26,6 @@ from navisplit.sim.flight.autopilot import Autopilot
 from navisplit.sim.flight.commands import TICK_NS, Routine, Task, YawMode
 from navisplit.sim.flight.contact import (
     LANDING_SPEED_MPS,
-    LEGS_M,
     MAX_SWEEP_M,
     CollisionState,
     Contact,
@@ -107,8 +106,8 @@ class Vehicle:
 
     @property
     def airframe(self) -> Vector:
-        """(3,) NED m from the start: the middle of what is drawn and carries the cameras; on the floor it has legs."""
-        return self.pilot.position - (0.0, 0.0, LEGS_M if self.flies and self.pilot.grounded else 0.0)
+        """(3,) NED m from the start: see ``Kinematics.airframe``."""
+        return self.pilot.kinematics().airframe if self.flies else self.pilot.position.copy()
 
     def camera_view(self, camera: str = "0", intrinsics: Intrinsics | None = None) -> CameraView:
         """Where a camera is now, for the renderer; its own Scene intrinsics unless others are given."""

@@ -69,7 +69,7 @@ class DistanceSensor:
     def read(self, number: int, stamp_ns: int, state: Kinematics, look: Look) -> DistanceReading:
         """Sample ``number``, taken in ``state``."""
         if self._last is None or self._last[0] != number:
-            position, orientation = self.spec.mount.pose_in(state.position, state.orientation)
+            position, orientation = self.spec.mount.pose_in(state.airframe, state.orientation)
             ahead = rotation_matrix(orientation)[:, 0]
             distance = float(look().cast(position, ahead[None], self.spec.max_m)[0][0])
             if self.spec.noise:
@@ -94,7 +94,7 @@ class Lidar:
 
     def _sweep(self, number: int, stamp_ns: int, state: Kinematics, around: Surroundings) -> LidarReading:
         spec = self.spec
-        position, orientation = spec.mount.pose_in(state.position, state.orientation)
+        position, orientation = spec.mount.pose_in(state.airframe, state.orientation)
         own = self.directions(number)
         to_world = rotation_matrix(orientation)
         world = own @ to_world.T

@@ -23,6 +23,8 @@ print("has a cube:", "1M_Cube_Chamfer" in client.simListAssets())
 name = client.simSpawnObject(
     "tower", "1M_Cube_Chamfer", airsim.Pose(airsim.Vector3r(20, 0, -10)), airsim.Vector3r(2, 2, 6), True
 )
+client.simContinueForTime(2)  # it falls
+client.simPause(False)
 print("spawned:", name, client.simGetObjectScale(name).z_val, round(client.simGetObjectPose(name).position.z_val, 1))
 print("listed:", name in client.simListSceneObjects())
 print("scaled:", client.simSetObjectScale(name, airsim.Vector3r(1, 1, 1)))

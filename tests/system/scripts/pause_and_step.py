@@ -21,8 +21,11 @@ before = seconds(client)
 time.sleep(0.3)
 print("paused:", client.simIsPause(), seconds(client) == before)
 start = client.simGetGroundTruthKinematics().position.x_val
-for _ in range(10):
-    client.simContinueForTime(0.3)
+stamps = [client.getMultirotorState().timestamp]
+for _ in range(12):
+    client.simContinueForTime(0.25)  # not in whole physics steps
+    stamps.append(client.getMultirotorState().timestamp)
+print("exactly:", {after - before for before, after in zip(stamps, stamps[1:], strict=False)} == {250_000_000})
 print("stepped:", round(seconds(client) - before, 3), client.simIsPause())
 print("flew on:", client.simGetGroundTruthKinematics().position.x_val - start > 3)
 client.simContinueForFrames(60)
