@@ -30,6 +30,11 @@ class Recollections:
         self._intrinsics = intrinsics
         self._memories: NDArray[np.float32] | None = None
 
+    @property
+    def any(self) -> bool:
+        """Whether there is one: a network that saw empty memories would take their statistics for its own."""
+        return self._memories is not None
+
     def forget(self) -> None:
         """Back to none."""
         self._memories = None

@@ -97,7 +97,7 @@ class StudentStage:
                 price = price + self._steered(branch, kilobytes, progress) * kilobytes
         x = torch.cat(known)
         recall = self.network.tail.recall
-        if recall is not None:
+        if recall is not None and recollections.any:
             memory, present = recollections.tensors(len(x), x.shape[-2:])
             amnesia = torch.rand(len(x), generator=generator) < self.settings.amnesia_share
             with torch.autocast("cpu", torch.bfloat16):
@@ -186,7 +186,7 @@ class StudentStage:
                 recollections.forget()
                 for step in range(CLIP):
                     x = torch.cat([self._settled(network, features[step::CLIP], b) for b in self.branches])
-                    if network.tail.recall is not None:
+                    if network.tail.recall is not None and recollections.any:
                         x = x + network.tail.recall(*recollections.tensors(len(x), x.shape[-2:]))
                     log_depth, log_scale = network.tail.body(x)
                     if step + 1 < CLIP:
