@@ -14,7 +14,9 @@ from navisplit.sim.camera.pictures import Film
 from navisplit.sim.daylight import TimeOfDay, read_date, sun_direction
 from navisplit.sim.flight.contact import FlatGround
 from navisplit.sim.geodesy import GeoPoint
-from navisplit.sim.render.renderer import RayCaster
+from navisplit.sim.render.renderer import RayCaster, camera_rows
+from navisplit.sim.render.sky import bake_sky, mist_colour
+from navisplit.sim.render.weather_passes import draw_falling
 from navisplit.sim.rpc.table import call
 from navisplit.sim.scene import Light
 from navisplit.sim.settings import parse_settings
@@ -108,6 +110,34 @@ def test_fog_hides_what_is_far_before_what_is_near(caster):
     thick = Weather(fog=1.0)
     assert contrast(thick, far) < 0.5 * contrast(None, far)
     assert np.abs(picture(caster, thick)[near] - picture(caster)[near]).mean() < 60
+
+
+@pytest.mark.parametrize("height_deg", [-4.0, -8.0, -20.0])
+def test_fog_after_sunset_is_no_brighter_than_the_clear_horizon(height_deg):
+    z = np.sin(np.radians(height_deg))
+    light = Light(sun_direction=(0.0, float(np.sqrt(1 - z * z)), float(z)), cloud_cover=0.0)
+    clear = bake_sky(light, np.full(3, 0.15, np.float32), 0).dome
+    level = clear[256, 2]  # level with the horizon, a quarter turn from the sun
+    toned = level * (2.51 * level + 0.03) / (level * (2.43 * level + 0.59) + 0.14)
+    shown = np.where(toned <= 0.0031308, 12.92 * toned, 1.055 * toned ** (1 / 2.4) - 0.055)
+    for air in (Weather(fog=0.3), Weather(fog=1.0), Weather(rain=0.7), Weather(snow=0.7)):
+        assert 0.0 < np.mean(mist_colour(air.light(light))) < 1.1 * shown.mean() + 0.01
+
+
+def test_a_sun_that_has_set_does_not_redden_the_air_in_front_of_near_walls():
+    z = float(np.sin(np.radians(-4.0)))
+    sky = bake_sky(Light(sun_direction=(1.0, 0.0, z), cloud_cover=0.0), np.full(3, 0.15, np.float32), 0)
+    towards, away = sky.haze[32, -1], sky.haze[32, 0]
+    np.testing.assert_allclose(towards, away, rtol=0.1)
+    assert sky.dome[256, -1].mean() > 1.5 * sky.dome[256, 0].mean()  # while the sky over it still glows
+
+
+def test_falling_leaves_are_as_dark_as_the_night():
+    black = np.full(3, 0.05, np.float32)
+    rgb, depth = np.zeros((90, 160, 3), np.uint8), np.full((90, 160), 1e3, np.float32)
+    roofs = RayCaster(yard(), shadow_resolution=64, ao=False).roofs
+    draw_falling(rgb, depth, camera_rows(view(160, 90)), Weather(maple_leaf=1.0), black, roofs, 2.0, 1)
+    assert 0 < rgb.max() < 40
 
 
 def test_snow_lies_on_the_ground_and_not_on_walls(caster):

@@ -7,6 +7,7 @@ unit circle and there is no seam. Our own simple model: gradient, glow around th
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -56,6 +57,11 @@ def sun_vector(light: Light) -> NDArray[np.float64]:
     return np.array([math.cos(heading) * math.cos(height), math.sin(heading) * math.cos(height), math.sin(height)])
 
 
+def _height_deg(light: Light) -> float:
+    x, y, z = light.sun_direction
+    return math.degrees(math.atan2(z, math.hypot(x, y)))
+
+
 class _Palette(NamedTuple):
     """Colours of light and air before exposure, linear (3,) each."""
 
@@ -71,8 +77,7 @@ class _Palette(NamedTuple):
 
 def _palette(light: Light, ground_colour: NDArray[np.floating]) -> _Palette:
     sun = sun_vector(light)
-    x, y, z = light.sun_direction
-    height = math.degrees(math.atan2(z, math.hypot(x, y)))
+    z, height = light.sun_direction[2], _height_deg(light)
     direct = _step(-1.0, 14.0, height)  # reddened and dimmed by the long way through the air
     dusk = 1.0 - _step(-1.0, 12.0, height)
     skylight = math.exp(-0.013 * max(0.0, 12.0 - height) ** 2)
@@ -111,6 +116,9 @@ def bake_sky(light: Light, ground_colour: Floats, seed: int) -> Sky:
         [p.zenith, p.horizon, p.glow, p.sunlight * 0.42 + p.above * 0.55, p.above * 0.75 + p.sunlight * 0.06]
     )
     _paint(dome, colours.astype(np.float32), sun.astype(np.float32), f32(light.cloud_cover), np.uint32(seed))
+    colours[2] *= _step(
+        -2.0, 4.0, _height_deg(light)
+    )  # a sun that has set lights the high air, not that near the ground
     _paint(haze, colours.astype(np.float32), sun.astype(np.float32), f32(-1.0), np.uint32(seed))
     lit = [(c * p.exposure).astype(np.float32) for c in (p.sunlight, p.above, p.below, dome, haze)]
     return Sky(sun.astype(np.float32), *lit, np.array([max(light.fog_density, 0.0), p.disc], np.float32))
@@ -118,9 +126,18 @@ def bake_sky(light: Light, ground_colour: Floats, seed: int) -> Sky:
 
 @lru_cache(maxsize=64)
 def mist_colour(light: Light) -> tuple[float, float, float]:
-    """Colour of thick fog in this light, sRGB 0..1: the horizon's, as a picture shows it."""
-    palette = _palette(light, np.full(3, 0.15))
+    """Colour of thick fog in this light, sRGB 0..1: the horizon's, as a picture shows it.
+
+    It is no brighter than the horizon, and after sunset than that of a clear sky: fog has no light of its own.
+    """
+    ground = np.full(3, 0.15)
+    palette = _palette(light, ground)
     lit = (palette.horizon * 0.55 + palette.above * 0.35 + palette.sunlight * 0.06) * palette.exposure
+    clear = _palette(replace(light, cloud_cover=0.0), ground)
+    limit = max(palette.horizon.mean() * palette.exposure, clear.horizon.mean() * clear.exposure)
+    dark = 1.0 - _step(-4.0, 2.0, _height_deg(light))
+    limit += dark * (clear.horizon.mean() * clear.exposure - limit)
+    lit *= min(1.0, limit / max(lit.mean(), 1e-6))
     toned = np.clip(lit * (2.51 * lit + 0.03) / (lit * (2.43 * lit + 0.59) + 0.14), 0.0, 1.0)
     red, green, blue = np.where(toned <= 0.0031308, 12.92 * toned, 1.055 * toned ** (1 / 2.4) - 0.055).tolist()
     return red, green, blue

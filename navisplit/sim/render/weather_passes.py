@@ -66,7 +66,7 @@ def draw_falling(
 ) -> None:
     """Rain, snow flakes and leaves in front of the camera and not under ``roofs``, in place."""
     bright = np.clip(mist * 0.65 + 0.35 * mist.max(), 0.0, 1.0) * 255.0
-    leaf = np.array([0.72, 0.38, 0.12]) * (0.25 + 0.75 * float(mist.mean())) * 255.0
+    leaf = np.array([0.72, 0.38, 0.12]) * (0.04 + 0.96 * float(mist.mean())) * 255.0
     for number, (fall, strength, colour) in enumerate(
         ((RAIN, weather.rain, bright), (FLAKES, weather.snow, bright), (LEAVES, weather.maple_leaf, leaf))
     ):
