@@ -116,9 +116,7 @@ def bake_sky(light: Light, ground_colour: Floats, seed: int) -> Sky:
         [p.zenith, p.horizon, p.glow, p.sunlight * 0.42 + p.above * 0.55, p.above * 0.75 + p.sunlight * 0.06]
     )
     _paint(dome, colours.astype(np.float32), sun.astype(np.float32), f32(light.cloud_cover), np.uint32(seed))
-    colours[2] *= _step(
-        -2.0, 4.0, _height_deg(light)
-    )  # a sun that has set lights the high air, not that near the ground
+    colours[2] *= _step(-2.0, 4.0, _height_deg(light))  # a sun that has set lights only the high air
     _paint(haze, colours.astype(np.float32), sun.astype(np.float32), f32(-1.0), np.uint32(seed))
     lit = [(c * p.exposure).astype(np.float32) for c in (p.sunlight, p.above, p.below, dome, haze)]
     return Sky(sun.astype(np.float32), *lit, np.array([max(light.fog_density, 0.0), p.disc], np.float32))
