@@ -139,4 +139,4 @@ def expiry_ns(duration_s: float, is_persistent: bool, now_ns: int) -> int | None
     """When a marker ends; a duration that is not positive is Unreal's default."""
     if is_persistent:
         return None
-    return now_ns + round((duration_s if duration_s > 0 else UNREAL_DEFAULT_S) * 1e9)
+    return now_ns + round(min(duration_s if duration_s > 0 else UNREAL_DEFAULT_S, 1e9) * 1e9)

@@ -74,9 +74,11 @@ def test_a_number_that_would_poison_the_flight_is_refused(service, value):
     assert "vx must be a finite number" in refused(service, "moveByVelocity", *arguments)
 
 
-def test_an_endless_timeout_is_no_error(service):
-    task = call("land", [float("inf"), ""], service)
-    assert task.error is None and not task.done
+@pytest.mark.parametrize("endless", [float("inf"), 1.8e299, 3e38])
+@pytest.mark.parametrize("method", ["land", "takeoff", "goHome"])
+def test_an_endless_timeout_is_no_error(service, method, endless):
+    task = call(method, [endless, ""], service)
+    assert task.error is None and (method != "land" or not task.done)
 
 
 def test_an_unknown_vehicle_is_refused_in_airsims_words(service):

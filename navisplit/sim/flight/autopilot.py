@@ -15,6 +15,12 @@ from navisplit.sim.flight.contact import LEGS_M
 from navisplit.sim.flight.quadrotor import STEP_NS
 
 NANOSECONDS = 1_000_000_000
+_LONGEST_S = 1e9
+
+
+def nanoseconds(seconds: float) -> int:
+    """A duration or time-out that a client gives; thirty years stand for everything that is longer."""
+    return int(min(seconds, _LONGEST_S) * NANOSECONDS)
 
 
 @dataclass(frozen=True)

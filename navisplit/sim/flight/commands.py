@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from navisplit.frames import Vector, rotation_matrix
-from navisplit.sim.flight.autopilot import NANOSECONDS, Autopilot
+from navisplit.sim.flight.autopilot import Autopilot, nanoseconds
 from navisplit.sim.flight.controller import ANGLE, PASSTHROUGH, POSITION, RATE, VELOCITY
 
 Routine = Generator[None, None, bool]
@@ -104,7 +104,7 @@ def during(pilot: Autopilot, duration_s: float, act: Callable[[], None]) -> Rout
     """Call ``act`` every tick for ``duration_s`` of simulated time; True at the end."""
     if duration_s <= 0:
         return True
-    end = pilot.clock_ns + int(duration_s * NANOSECONDS)
+    end = pilot.clock_ns + nanoseconds(duration_s)
     while True:
         act()
         if pilot.time_ns >= end:
@@ -209,7 +209,7 @@ def move_by_manual(
 
 def land(pilot: Autopilot, timeout_s: float) -> Routine:
     """Descend at 0.2 m/s until the descent has stopped for ten ticks (counted from the first, as AirSim does)."""
-    end = pilot.clock_ns + int(timeout_s * NANOSECONDS)
+    end = pilot.clock_ns + nanoseconds(timeout_s)
     still = 0
     while timeout_s > 0:
         set_velocity(pilot, (0.0, 0.0, LANDING_SPEED), YawMode())
@@ -228,7 +228,7 @@ def rotate_to_yaw(pilot: Autopilot, yaw_deg: float, timeout_s: float, margin_deg
         return True
     here = pilot.position.copy()
     target = (yaw_deg + 180.0) % 360.0 - 180.0
-    end = pilot.clock_ns + int(timeout_s * NANOSECONDS)
+    end = pilot.clock_ns + nanoseconds(timeout_s)
     while True:
         if abs(math.degrees(pilot.yaw) - target) <= margin_deg:
             set_position(pilot, here, YawMode())

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from navisplit.frames import Vector
-from navisplit.sim.flight.autopilot import NANOSECONDS, Autopilot
+from navisplit.sim.flight.autopilot import Autopilot, nanoseconds
 from navisplit.sim.flight.commands import (
     AT_REST_MPS,
     FOREVER_S,
@@ -127,7 +127,7 @@ def move_on_path(
     path = _Path([pilot.position.copy(), *points])
     here = _Place(0, 0.0, path.points[0])
     target = path.ahead(here, reach)
-    end = pilot.clock_ns + int(timeout_s * NANOSECONDS)
+    end = pilot.clock_ns + nanoseconds(timeout_s)
     complete, gained, error, astray = False, 0.0, 0.0, 0
     while pilot.time_ns < end and not complete and (target.leg < path.end or gained > _stopped(pilot, path)):
         _chase(pilot, target.point, velocity, forward_only, yaw_mode)
