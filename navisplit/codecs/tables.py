@@ -76,9 +76,10 @@ class Tables:
 
     def first(self, channels: int) -> Tables:
         """Those of the first ``channels``, the same object every time."""
-        return self._first.setdefault(
-            channels, Tables(self.frequencies[: channels * self.contexts], self.offsets[:channels], self.contexts)
-        )
+        if channels not in self._first:
+            rows = self.frequencies[: channels * self.contexts]
+            self._first[channels] = Tables(rows, self.offsets[:channels], self.contexts)
+        return self._first[channels]
 
     @cached_property
     def _first(self) -> dict[int, Tables]:

@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 from navisplit.config import CameraConfig
 from navisplit.edge.policies import DepthImage, State, View
 from navisplit.frames import rotation_matrix
-from navisplit.nets.memory import MAX_AGE_S, Pose, motion_between, recollect
+from navisplit.nets.memory import MAX_AGE_S, Motion, Pose, motion_between, recollect
+
+
+def seen_from(image: DepthImage, motion: Motion, camera: CameraConfig) -> NDArray[np.float32]:
+    """An answer with a spread as memory (13, 18, 32) after the camera moved."""
+    assert image.spread is not None
+    return recollect(np.log(image.depth), np.log(image.spread), motion, View.of(camera, image.depth).intrinsics)
 
 
 class DepthMemory:
@@ -35,10 +41,7 @@ class DepthMemory:
         now = self._pose(state, stamp_ns)
         if not 0.0 < now.time_s - pose.time_s <= MAX_AGE_S or image.spread is None:
             return None
-        motion = motion_between(pose, now)
-        return recollect(
-            np.log(image.depth), np.log(image.spread), motion, View.of(self._camera, image.depth).intrinsics
-        )
+        return seen_from(image, motion_between(pose, now), self._camera)
 
     def _pose(self, state: State, stamp_ns: int) -> Pose:
         """The camera's: it looks along the body's x axis."""

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from navisplit.config import CameraConfig
+from navisplit.edge.memory import seen_from
 from navisplit.edge.tail import Depth, Tail
-from navisplit.frames import Intrinsics
 from navisplit.nets.branch_set import BranchSet
-from navisplit.nets.memory import recollect
 from navisplit.nets.tail import clip_depth
 from navisplit.sim.worlds.description import GROUND_ID
 from navisplit.sim.worlds.registry import test_families
@@ -31,7 +31,7 @@ def evaluate(branch_set: BranchSet, data: DepthData) -> dict[str, dict[str, floa
     ``b0`` remembers the two frames before, ``b0 alone`` has no memory, ``teacher`` has no bottleneck; all on families
     that were trained on. ``b0 unseen`` and so on are the same on families that were not.
     """
-    scores = _Scores(branch_set, data.depth_intrinsics)
+    scores = _Scores(branch_set)
     for number in range(data.clip_count):
         group = UNSEEN if data.family_of_clip(number) in test_families else ""
         scores.add(data.clips(np.array([number])), group)
@@ -41,9 +41,10 @@ def evaluate(branch_set: BranchSet, data: DepthData) -> dict[str, dict[str, floa
 @dataclass
 class _Scores:
     branch_set: BranchSet
-    intrinsics: Intrinsics
 
     def __post_init__(self) -> None:
+        architecture = self.branch_set.architecture
+        self.camera = CameraConfig(width=architecture.width, height=architecture.height)
         self.head, self.tail = Head(self.branch_set), Tail(self.branch_set)
         branches = [spec.name for spec in self.branch_set.branches]
         remembers = self.branch_set.tail.recall is not None
@@ -74,9 +75,7 @@ class _Scores:
             return self._depth(frames[-1], None)
         motions, depth = motions_of(clip, flipped=False), self._depth(frames[0], None)
         for step in range(1, CLIP):
-            assert depth.spread is not None
-            memory = recollect(np.log(depth.depth), np.log(depth.spread), motions[step], self.intrinsics)
-            depth = self._depth(frames[step], memory)
+            depth = self._depth(frames[step], seen_from(depth, motions[step], self.camera))
         return depth
 
     def _depth(self, encoded: Encoded, memory: NDArray[np.float32] | None) -> Depth:

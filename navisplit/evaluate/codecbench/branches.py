@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from navisplit.codecs import codec
 from navisplit.config import CameraConfig
-from navisplit.edge.policies import View
 from navisplit.edge.tail import Depth as Infered
 from navisplit.edge.tail import Tail
 from navisplit.errors import UsageError
 from navisplit.evaluate.codecbench.context import Context, head_cost
 from navisplit.evaluate.codecbench.methods import Depth, Method, Slices, cut, family, join
-from navisplit.nets.memory import Motion, recollect
+from navisplit.nets.memory import Motion
 from navisplit.train.dataset import Batch
 from navisplit.train.recollection import motions_of
 from navisplit.vehicle.head import Activations, Head
@@ -66,10 +65,7 @@ class Branch(Method):
         memory = None
         if self._last is not None:
             last, motion = self._last
-            assert last.spread is not None
-            memory = recollect(
-                np.log(last.depth), np.log(last.spread), motion, View.of(self._camera, last.depth).intrinsics
-            )
+            memory = seen_from(last, motion, self._camera)
         return self._tail.infer(self.spec.id, *received, memory)
 
 
