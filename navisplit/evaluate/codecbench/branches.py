@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from navisplit.codecs import codec
 from navisplit.config import CameraConfig
+from navisplit.edge.memory import seen_from
 from navisplit.edge.tail import Depth as Infered
 from navisplit.edge.tail import Tail
 from navisplit.errors import UsageError
