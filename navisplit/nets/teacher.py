@@ -1,10 +1,12 @@
-"""The teacher: the same task without a bottleneck, by a wider trunk in front of the same kind of body.
+"""Networks without a bottleneck: the teacher, by a wider trunk, and the student before it is split.
 
-Its body initialises the student's, and its body *input* is what the student's adapters are taught to reproduce: the
-Entropic Student recipe (arXiv 2203.08875) of distilling what the decoder reads.
+The body of the one initialises that of the next, and its body *input* is what the next is taught to reproduce, the
+student's adapters last: the Entropic Student recipe (arXiv 2203.08875) of distilling what the decoder reads.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -14,19 +16,33 @@ from navisplit.nets.tail import DepthBody
 from navisplit.nets.trunk import Trunk
 
 
-class Teacher(nn.Module):
+class Unsplit(nn.Module):
     """Normalised RGB (B, 3, H, W) -> log depth and log scale (B, 72, 128)."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, widths: Sequence[int], blocks: Sequence[int], architecture: Architecture) -> None:
         super().__init__()
-        self.trunk = Trunk(architecture.teacher_widths, architecture.teacher_blocks)
+        self.trunk = Trunk(widths, blocks)
         self.lift = ConvNorm(self.trunk.channels, architecture.body_widths[0])
         self.body = DepthBody(architecture)
 
     def features(self, rgb: Tensor) -> Tensor:
-        """The body's input (B, width, 18, 32): the target of the student's adapters."""
+        """The body's input (B, width, 18, 32)."""
         return self.lift(self.trunk(rgb))
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
         """Depth and its uncertainty, as ``DepthBody``."""
         return self.body(self.features(rgb))
+
+
+class Teacher(Unsplit):
+    """What a server could do with the whole picture."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture.teacher_widths, architecture.teacher_blocks, architecture)
+
+
+class UnsplitStudent(Unsplit):
+    """The drone's trunk and the edge's body without anything between them: the most that a branch can reach."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture.trunk_widths, architecture.trunk_blocks, architecture)

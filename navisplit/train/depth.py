@@ -1,4 +1,4 @@
-"""``navisplit train depth``: teacher, student, tables, metrics, card. Every part resumes where it was stopped."""
+"""``navisplit train depth``: the three stages, each resuming where it was stopped."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from torch import nn
 
 from navisplit.errors import UsageError
 from navisplit.nets.branch_set import trainable_networks
-from navisplit.nets.teacher import Teacher
+from navisplit.nets.teacher import Unsplit, UnsplitStudent
 from navisplit.train.dataset import DepthData, read_dataset_info
-from navisplit.train.loop import Budget, Trainer
+from navisplit.train.loop import Budget, Stage, Trainer
 from navisplit.train.metrics import format_summary
 from navisplit.train.progress import Log
 from navisplit.train.settings import DepthTraining, training_from_mapping
 from navisplit.train.student_stage import StudentStage
-from navisplit.train.teacher_stage import TeacherStage
+from navisplit.train.unsplit_stage import teacher_stage, unsplit_stage
 
 SETTINGS_FILE = "settings.json"
 
 
 def train_depth(data: Path, run: Path, settings: DepthTraining, log: Log) -> None:
-    """Train both stages into checkpoints in ``run``; returns at once where they are finished already.
+    """Train all stages into checkpoints in ``run``; returns at once where they are finished already.
 
     Raises UsageError when ``run`` holds a training with other settings.
     """
@@ -33,18 +34,26 @@ def train_depth(data: Path, run: Path, settings: DepthTraining, log: Log) -> Non
     train, validation = DepthData(data, "train"), DepthData(data, "validation")
     _keep_settings(run, settings)
     log(f"{len(train)} frames of {len(train.worlds)} worlds, {len(validation)} to validate; checkpoints in {run}")
-    teacher_stage = TeacherStage(settings, train, validation)
     start = trainable_networks(settings.start, settings.architecture) if settings.start else None
+
+    def train_stage(stage: Stage, minutes: float, learning_rate: float) -> nn.Module:
+        network = Trainer(stage, _budget(settings, minutes, learning_rate), run, log).run()
+        _tell(stage.name, stage.validate(network), log)
+        return network
+
+    stage = teacher_stage(settings, train, validation)
     if start is not None and start[2] is not None:
-        teacher_stage.network.load_state_dict(start[2].state_dict())
-    teacher = Trainer(teacher_stage, _budget(settings, settings.teacher_minutes), run, log).run()
-    _tell("teacher", teacher_stage.validate(teacher), log)
-    student_stage = StudentStage(settings, train, validation, cast(Teacher, teacher))
+        stage.network.load_state_dict(start[2].state_dict())
+    teacher = cast(Unsplit, train_stage(stage, settings.teacher_minutes, settings.learning_rate))
+    stage = unsplit_stage(settings, train, validation, teacher)
     if start is not None:
-        student_stage.network.head.load_state_dict(start[0].state_dict())
-        student_stage.network.tail.load_state_dict(start[1].state_dict())
-    student = Trainer(student_stage, _budget(settings, settings.student_minutes), run, log).run()
-    _tell("student", student_stage.validate(student), log)
+        stage.network.trunk.load_state_dict(start[0].trunk.state_dict())
+        stage.network.body.load_state_dict(start[1].body.state_dict())
+    unsplit = cast(UnsplitStudent, train_stage(stage, settings.unsplit_minutes, settings.learning_rate))
+    student_stage = StudentStage(settings, train, validation, unsplit)
+    if start is not None:
+        student_stage.take_branches(*start[:2])
+    train_stage(student_stage, settings.student_minutes, settings.student_learning_rate)
 
 
 def _tell(stage: str, metrics: dict[str, dict[str, float]], log: Log) -> None:
@@ -56,12 +65,9 @@ def with_minutes(settings: DepthTraining, minutes: float | None) -> DepthTrainin
     """The same settings with another total time, shared out in the same proportion."""
     if minutes is None:
         return settings
-    scale = minutes / (settings.teacher_minutes + settings.student_minutes)
-    return dataclasses.replace(
-        settings,
-        teacher_minutes=settings.teacher_minutes * scale,
-        student_minutes=settings.student_minutes * scale,
-    )
+    stages = ("teacher_minutes", "unsplit_minutes", "student_minutes")
+    scale = minutes / sum(getattr(settings, stage) for stage in stages)
+    return dataclasses.replace(settings, **{stage: getattr(settings, stage) * scale for stage in stages})
 
 
 def stored_settings(run: Path) -> DepthTraining:
@@ -78,7 +84,7 @@ def _keep_settings(run: Path, settings: DepthTraining) -> None:
     """Checkpoints only continue under the settings they began with, but for time, threads and reporting."""
     if (run / SETTINGS_FILE).is_file():
         stored = stored_settings(run)
-        free = {"teacher_minutes", "student_minutes", "threads"}
+        free = {"teacher_minutes", "unsplit_minutes", "student_minutes", "threads"}
         free |= {"checkpoint_s", "report_s", "validation_s", "validation_frames", "patience"}
         changed = [
             f.name
@@ -94,10 +100,10 @@ def _keep_settings(run: Path, settings: DepthTraining) -> None:
     (run / SETTINGS_FILE).write_text(json.dumps(dataclasses.asdict(settings), indent=1) + "\n")
 
 
-def _budget(settings: DepthTraining, minutes: float) -> Budget:
+def _budget(settings: DepthTraining, minutes: float, learning_rate: float) -> Budget:
     return Budget(
         seconds=60.0 * minutes,
-        learning_rate=settings.learning_rate,
+        learning_rate=learning_rate,
         weight_decay=settings.weight_decay,
         warmup_share=settings.warmup_share,
         ema_decay=settings.ema_decay,

@@ -18,9 +18,11 @@ class DepthTraining:
 
     start: str = ""  # branch set whose weights training begins with; empty: from nothing
     teacher_minutes: float = 36.0  # of computing: on a busy machine it takes longer
-    student_minutes: float = 50.0
+    unsplit_minutes: float = 50.0  # the student without bottlenecks
+    student_minutes: float = 50.0  # and with them
     batch_size: int = 24
     learning_rate: float = 2e-3
+    student_learning_rate: float = 1e-3  # of the last stage: its trunk and body are trained already
     weight_decay: float = 1e-2
     warmup_share: float = 0.02  # of the time, linear
     ema_decay: float = 0.998  # per step
@@ -43,7 +45,8 @@ class DepthTraining:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        for name in ("teacher_minutes", "student_minutes", "learning_rate", "checkpoint_s", "report_s", "validation_s"):
+        positive = ("teacher_minutes", "unsplit_minutes", "student_minutes", "learning_rate", "student_learning_rate")
+        for name in (*positive, "checkpoint_s", "report_s", "validation_s"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"DepthTraining.{name}: expected a number > 0, got {value!r}.")

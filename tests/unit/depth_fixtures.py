@@ -13,8 +13,8 @@ from navisplit.train.settings import DepthTraining
 TINY = Architecture(
     height=32,
     width=64,
-    trunk_widths=(4, 8, 16),
-    trunk_blocks=(1, 1),
+    trunk_widths=(4, 8, 16, 16),
+    trunk_blocks=(1, 1, 1),
     body_widths=(16, 16, 16),
     body_blocks=(1, 1, 1),
     detail_width=8,
@@ -34,6 +34,7 @@ def tiny_training(**changes: object) -> DepthTraining:
     """Seconds of training on a thread."""
     values = {
         "teacher_minutes": 0.01,
+        "unsplit_minutes": 0.01,
         "student_minutes": 0.01,
         "batch_size": 4,
         "architecture": TRAINED,

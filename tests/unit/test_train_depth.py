@@ -9,6 +9,7 @@ from navisplit.codecs import codec as find_codec
 from navisplit.errors import ConfigError, ModelError, UsageError
 from navisplit.nets.architecture import BranchConfig
 from navisplit.nets.branch_set import load_branch_set
+from navisplit.nets.teacher import UnsplitStudent
 from navisplit.train.augment import augmented, photometric, to_tensors
 from navisplit.train.checkpoint import load_checkpoint, save_checkpoint
 from navisplit.train.dataset import DepthData
@@ -21,7 +22,7 @@ from navisplit.train.settling import settling
 from navisplit.train.student import Student
 from navisplit.train.student_stage import StudentStage
 from navisplit.train.tables import branch_tables, count_symbols, tables_from_counts
-from navisplit.train.teacher_stage import TeacherStage
+from navisplit.train.unsplit_stage import teacher_stage, unsplit_stage
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +60,13 @@ def test_a_branch_set_can_be_trained_further_at_other_rates_but_not_as_another_n
     lighter = dataclasses.replace(
         TRAINED, branches=(TRAINED.branches[0], dataclasses.replace(TRAINED.branches[1], target_bytes=7))
     )
-    settings = tiny_training(architecture=lighter, start=str(tmp_path / "first"), learning_rate=1e-12, weight_decay=0.0)
+    settings = tiny_training(
+        architecture=lighter,
+        start=str(tmp_path / "first"),
+        learning_rate=1e-12,
+        student_learning_rate=1e-12,
+        weight_decay=0.0,
+    )
     train_depth(data, tmp_path / "run", settings, lambda text: None)
     before, after = load_trained(run, tiny_training()), load_trained(tmp_path / "run", settings)
     for one, two in ((before.teacher, after.teacher), (before.student.tail.body, after.student.tail.body)):
@@ -110,7 +117,7 @@ def test_checkpoints_come_back_bit_for_bit(tmp_path):
 
 def test_a_batch_seen_often_is_learnt(data):
     torch.manual_seed(0)
-    stage = TeacherStage(tiny_training(), DepthData(data, "train"), DepthData(data, "validation"))
+    stage = teacher_stage(tiny_training(), DepthData(data, "train"), DepthData(data, "validation"))
     stage.network.train()
     optimiser = torch.optim.Adam(stage.network.parameters(), 1e-2)
     losses = []
@@ -123,13 +130,18 @@ def test_a_batch_seen_often_is_learnt(data):
     assert losses[-1] < 0.5 * losses[0]
 
 
-def test_a_student_starts_with_its_teachers_body_and_every_part_gets_a_gradient(data):
+def test_every_stage_starts_with_the_networks_of_the_one_before_and_every_part_gets_a_gradient(data):
     settings = tiny_training()
     train, validation = DepthData(data, "train"), DepthData(data, "validation")
-    teacher = TeacherStage(settings, train, validation).network
+    first = teacher_stage(settings, train, validation).network
+    teacher = unsplit_stage(settings, train, validation, first).network
     stage = StudentStage(settings, train, validation, teacher)
     for name, weight in stage.network.tail.body.state_dict().items():
-        assert torch.equal(weight, teacher.body.state_dict()[name])
+        assert torch.equal(weight, teacher.body.state_dict()[name]) and torch.equal(
+            weight, first.body.state_dict()[name]
+        )
+    for name, weight in stage.network.head.trunk.state_dict().items():
+        assert torch.equal(weight, teacher.trunk.state_dict()[name])
     stage.network.train()
     loss, values = stage.loss(np.random.default_rng(0), 0.0)
     loss.backward()
@@ -143,7 +155,7 @@ def test_a_student_starts_with_its_teachers_body_and_every_part_gets_a_gradient(
 def test_the_price_of_bytes_rises_over_the_target_and_falls_under_it(data):
     settings = tiny_training()
     train, validation = DepthData(data, "train"), DepthData(data, "validation")
-    stage = StudentStage(settings, train, validation, TeacherStage(settings, train, validation).network)
+    stage = StudentStage(settings, train, validation, UnsplitStudent(settings.architecture))
     branch, before = stage.branches[1], dict(stage.rate_weights)
     stage.rate_weights = {"b0": 10.0, "b1": 10.0}
     assert stage._steered(branch, torch.tensor(0.2), 0.0) > 10.0
