@@ -11,7 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from navisplit.frames import Vector, VelocityCommand
+from navisplit.config import PolicyConfig
+from navisplit.frames import Vector
 
 _SIDES = np.radians([0, 6, 13, 21, 31, 44, 62, 90, 135])
 AZIMUTHS = np.concatenate([-_SIDES[:0:-1], _SIDES, [math.pi]])  # (18,) rad, left is positive
@@ -57,8 +58,8 @@ def map_to_heading(vector: Vector, yaw: float) -> Vector:
     return heading_to_map(vector, -yaw)
 
 
-def within_airspace(command: VelocityCommand, z: float, low: float, high: float) -> VelocityCommand:
-    """The command with its climb limited so that a vehicle at height ``z`` stays half a metre inside its airspace."""
-    velocity = np.array(command.velocity, np.float64)
-    velocity[2] = np.clip(velocity[2], CLIMB_GAIN * (low + SPARE_Z_M - z), CLIMB_GAIN * (high - SPARE_Z_M - z))
-    return VelocityCommand(velocity, command.yaw_rate)
+def climb_within(climb_mps: float, z: float, config: PolicyConfig) -> float:
+    """The climb, limited so that a vehicle at height ``z`` stays half a metre inside its airspace, or comes back."""
+    low, high = config.min_z_m + SPARE_Z_M - z, config.max_z_m - SPARE_Z_M - z
+    limited = float(np.clip(climb_mps, CLIMB_GAIN * low, CLIMB_GAIN * high))
+    return float(np.clip(limited, -config.speed_mps, config.speed_mps))

@@ -17,8 +17,8 @@ from navisplit.edge.commands import (
     VELOCITIES,
     YAW_RATES,
     approach_speed,
+    climb_within,
     heading_to_map,
-    within_airspace,
 )
 from navisplit.edge.policies import Decision, DepthImage, State, View, register
 from navisplit.edge.surroundings import AZIMUTH_EDGES, BEARINGS, LEVELS, NEAREST_M, RANGE_M, SIZE, Surroundings
@@ -50,8 +50,8 @@ def steer(velocity: NDArray[np.float64], yaw_rate: float, state: State, config: 
     remaining = float(np.linalg.norm(np.asarray(state.goal, float) - state.position))
     speed = approach_speed(config.speed_mps, remaining)
     flown = heading_to_map(velocity * speed, yaw_of(state.orientation))
-    command = VelocityCommand(flown, float(yaw_rate) * config.max_yaw_rate_rps)
-    return within_airspace(command, float(state.position[2]), config.min_z_m, config.max_z_m)
+    flown[2] = climb_within(flown[2], float(state.position[2]), config)
+    return VelocityCommand(flown, float(yaw_rate) * config.max_yaw_rate_rps)
 
 
 @register("learned")

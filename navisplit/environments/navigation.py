@@ -1,6 +1,6 @@
 """The environment: fly to the goal on what the edge sees, through the same vehicle, link and edge as any flight.
 
-Observation: ``navisplit.edge.surroundings`` (252 numbers). Action: velocity in the heading's frame (x ahead, y left,
+Observation: ``navisplit.edge.surroundings`` (234 numbers). Action: velocity in the heading's frame (x ahead, y left,
 z up) as shares of the cruise speed, and yaw rate as a share of the highest, all -1..1. A step is a camera frame, 0.1 s.
 """
 
@@ -75,14 +75,14 @@ class NavigationEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         models: str = "default",
         link: str = "none",
         depth_noise: float = 0.0,
-        timeout_s: float = 30.0,
+        limits: Limits | None = None,
         rewards: Rewards | None = None,
         render_mode: str | None = None,
     ) -> None:
         """``family``: generated worlds, seeds from ``first_seed``; else ``world``: a name or an .sdf file.
 
         ``routes`` in each world; ``branch``, ``models`` and ``link`` as of `navisplit evaluate`; ``depth_noise``:
-        highest scale of error of log depth that exact depth gets. Raises UsageError for a combination that is none.
+        highest scale of error of log depth that exact depth gets; ``limits``: when a flight is given up. Raises UsageError for a combination that is none.
         """
         if bool(family) == bool(world):
             raise UsageError(f"NavigationEnv: expected a family or a world, got family={family!r}, world={world!r}.")
@@ -96,7 +96,7 @@ class NavigationEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.config = FlightConfig(
             branch=branch, models=models, link=link, policy=PolicyConfig(name="learned", speed_mps=speed_mps)
         )
-        self._family, self._world, self._limits = family, world, Limits(timeout_s=timeout_s)
+        self._family, self._world, self._limits = family, world, limits or Limits()
         self._count, self._routes, self._first_seed = worlds if family else 1, routes, first_seed
         self._places: dict[int, _Place] = {}
         self._models = load_models(self.config)
@@ -199,11 +199,13 @@ class NavigationEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         from navisplit.sim.worlds import build_scene, generate, load_scene, plan_routes, select_routes
 
         if number not in self._places:
+            seen = self.render_mode is not None or self.config.branch != ORACLE
+            look: dict[str, Any] = {} if seen else {"shadow_resolution": 16, "ao": False}
             if self._world:
-                renderer, routes = RayCaster(load_scene(self._world)), select_routes(self._routes, self._world)
+                renderer, routes = RayCaster(load_scene(self._world), **look), select_routes(self._routes, self._world)
             else:
                 seed = self._first_seed + number
-                renderer = RayCaster(build_scene(generate(self._family, seed)))
+                renderer = RayCaster(build_scene(generate(self._family, seed)), **look)
                 routes = plan_routes(renderer.scene, renderer.query, self._routes, np.random.default_rng(seed))
             self._places[number] = _Place(renderer, routes, {})
         return self._places[number]

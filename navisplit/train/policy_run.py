@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.errors import ConfigError, NaviSplitError
-from navisplit.nets.policy import PolicyNet, load_policy, save_policy
+from navisplit.nets.policy import PolicyNet, save_policy
 from navisplit.train.progress import Log, Progress
 
 FIRST_SEED = 4000  # no other training, validation or test uses these worlds
 HELD_OUT_SEED = 4900
+DEPTH_ONLY: dict[str, Any] = {"shadow_resolution": 16, "ao": False}  # no light to work out: nobody looks at pictures
 HELD_OUT_FLIGHTS = 2  # in one world of each family
 
 
@@ -112,12 +113,12 @@ def _lessons(
     weights = None
     if student is not None:
         weights = run / f"round-{(number or 0) - 1}"
-    jobs = []
+    flights = HELD_OUT_FLIGHTS if number is None else settings.flights
+    jobs: list[dict[str, Any]] = []
     for i in range(worlds):
         family, seed = settings.families[i % len(settings.families)], first + 10_000 * settings.seed + i
-        path = folder / f"{family}-{seed}.npz"
-        jobs.append({"path": str(path), "family": family, "seed": seed, "flights": settings.flights if number is not None else HELD_OUT_FLIGHTS,
-                     "speeds": settings.speeds_mps, "student": weights and str(weights)})  # fmt: skip
+        job = {"path": str(folder / f"{family}-{seed}.npz"), "family": family, "seed": seed, "flights": flights}
+        jobs.append({**job, "speeds": settings.speeds_mps, "student": weights and str(weights)})
     missing = [job for job in jobs if not Path(job["path"]).is_file()]
     if workers <= 1:
         for job in missing:
@@ -137,7 +138,8 @@ def _fly_world(job: dict[str, Any]) -> str:
     from navisplit.train.imitation import Lessons, fly_lesson
 
     rng = np.random.default_rng(job["seed"])
-    renderer = RayCaster(build_scene(generate(job["family"], job["seed"], **family_variation(job["family"], rng))))
+    world = generate(job["family"], job["seed"], **family_variation(job["family"], rng))
+    renderer = RayCaster(build_scene(world), **DEPTH_ONLY)
     routes = plan_routes(renderer.scene, renderer.query, job["flights"], rng)
     student = load_checked(Path(job["student"])) if job["student"] else None
     lessons, outcomes = Lessons(), []
@@ -197,6 +199,3 @@ def _fit_round(
     summary = {"round": number, "flights": len(successes), "successes": int(successes.sum()), "frames": len(data)}
     summary |= {f"held_out_{name}": value for name, value in score(net, held_out).items()}
     save_policy(net, folders[-1], curves=curves, summary=summary)
-
-
-__all__ = ["PolicyTraining", "Trained", "load_checked", "load_policy", "train_policy"]

@@ -36,7 +36,7 @@ class Reinforcement:
     clip: float = 0.1
     target_kl: float = 0.02
     depth_noise: float = 0.35
-    worlds: int = 3  # of each family
+    worlds: int = 2  # of each family
     speed_mps: float = 4.0
     seed: int = 0
 
@@ -71,15 +71,20 @@ def reinforce(
         finally:
             envs.close()
     tuning.progress.close()
-    return exported(_actor(model)), tuning.curve
+    return network_of(model), tuning.curve
+
+
+def network_of(model: Any) -> PolicyNet:
+    """The actor of a PPO model with ``MlpPolicy`` and relus in ``Commands``, to be written with ``save_policy``."""
+    return exported(_actor(model))
 
 
 def _maker(family: str, settings: Reinforcement) -> Any:
     def make() -> Any:
+        import gymnasium
+
         from navisplit.environments import environment_id
         from navisplit.environments.navigation import Commands
-
-        import gymnasium  # isort: skip
 
         return Commands(
             gymnasium.make(
