@@ -6,6 +6,7 @@ z up) as shares of the cruise speed, and yaw rate as a share of the highest, all
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,8 @@ class NavigationEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """``family``: generated worlds, seeds from ``first_seed``; else ``world``: a name or an .sdf file.
 
         ``routes`` in each world; ``branch``, ``models`` and ``link`` as of `navisplit evaluate`; ``depth_noise``:
-        highest scale of error of log depth that exact depth gets; ``limits``: when a flight is given up. Raises UsageError for a combination that is none.
+        highest scale of error of log depth that exact depth gets; ``limits``: when a flight is given up. Raises
+        UsageError for a combination that is none.
         """
         if bool(family) == bool(world):
             raise UsageError(f"NavigationEnv: expected a family or a world, got family={family!r}, world={world!r}.")
@@ -102,6 +104,8 @@ class NavigationEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._models = load_models(self.config)
         self._flight: SteppedFlight | None = None
         self._question: Question | None = None
+        self._renderer: RayCaster | None = None  # of the world that is flown in
+        self._last = VelocityCommand.zero()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -144,12 +148,12 @@ class NavigationEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """What the camera sees (144, 256, 3)."""
         from navisplit.sim.render.renderer import CameraView
 
-        if self.render_mode is None or self._place_now is None:
+        if self.render_mode is None or self._renderer is None:
             return None
         camera, state = self.config.camera, self._state
         ahead = rotation_matrix(state.orientation)[:, 0] * camera.offset_x_m
         view = CameraView(np.asarray(state.position) + ahead, np.asarray(state.orientation), camera.intrinsics)
-        return self._place_now.renderer.render(view).rgb
+        return self._renderer.render(view).rgb
 
     def close(self) -> None:
         """End the flight under way."""
@@ -158,12 +162,10 @@ class NavigationEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._flight, self._question = None, None
 
     def _begin(self, place: _Place, route: Route, seed: int) -> None:
-        import dataclasses
-
         config = with_airspace(self.config, route)
         self._flight = SteppedFlight()
         models = dataclasses.replace(self._models, make_policy=self._flight.pilot)
-        self._policy, self._place_now = config.policy, place
+        self._policy, self._renderer = config.policy, place.renderer
         self._surroundings, self._last = Surroundings(config.policy), VelocityCommand.zero()
         noise = np.random.default_rng(seed)
         self._blur = Blur(float(noise.uniform(0.0, self.depth_noise)), noise)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from navisplit.errors import ConfigError, NaviSplitError
 from navisplit.nets.policy import PolicyNet, save_policy
 from navisplit.train.progress import Log, Progress
+
+if TYPE_CHECKING:
+    from navisplit.train.imitation_fit import Data
 
 FIRST_SEED = 4000  # no other training, validation or test uses these worlds
 HELD_OUT_SEED = 4900
@@ -80,15 +84,11 @@ def load_checked(folder: Path) -> PolicyNet:
 
 
 def _meta(folder: Path) -> dict[str, Any]:
-    import json
-
     return json.loads((folder / "policy.json").read_text())
 
 
 def _claim(run: Path, settings: PolicyTraining) -> None:
     """Refuse to continue a run of other settings: its flights would not be these. More rounds are no other settings."""
-    import json
-
     wanted = json.loads(json.dumps(dataclasses.asdict(settings)))
     for free in ("rounds", "rl_steps"):
         wanted.pop(free)
@@ -104,21 +104,20 @@ def _claim(run: Path, settings: PolicyTraining) -> None:
 
 def _lessons(
     run: Path, settings: PolicyTraining, number: int | None, student: PolicyNet | None, workers: int, log: Log
-) -> Any:
+) -> Data:
     """Fly the lessons of a round that are not there yet; None: those that only check (the expert's)."""
     folder = run / ("held-out" if number is None else f"round-{number}")
     folder.mkdir(parents=True, exist_ok=True)
     worlds = len(settings.families) if number is None else settings.worlds
     first = HELD_OUT_SEED if number is None else FIRST_SEED + number * settings.worlds
-    weights = None
-    if student is not None:
-        weights = run / f"round-{(number or 0) - 1}"
+    weights = None if student is None or number is None else str(run / f"round-{number - 1}")
     flights = HELD_OUT_FLIGHTS if number is None else settings.flights
     jobs: list[dict[str, Any]] = []
     for i in range(worlds):
-        family, seed = settings.families[i % len(settings.families)], first + 10_000 * settings.seed + i
+        turn = i + (number or 0) * settings.worlds  # families take turns over the rounds, too
+        family, seed = settings.families[turn % len(settings.families)], first + 10_000 * settings.seed + i
         job = {"path": str(folder / f"{family}-{seed}.npz"), "family": family, "seed": seed, "flights": flights}
-        jobs.append({**job, "speeds": settings.speeds_mps, "student": weights and str(weights)})
+        jobs.append({**job, "speeds": settings.speeds_mps, "student": weights})
     missing = [job for job in jobs if not Path(job["path"]).is_file()]
     if workers <= 1:
         for job in missing:
@@ -162,7 +161,7 @@ def _fly_world(job: dict[str, Any]) -> str:
     return f"{path.parent.name} {path.stem}: {len(lessons.yaw)} frames, {outcomes.count('success')} of {len(routes)}"
 
 
-def load_lessons(paths: list[Path]) -> Any:
+def load_lessons(paths: list[Path]) -> Data:
     """Lessons of several files as one ``Data``."""
     from navisplit.train.expert import yaw_weights
     from navisplit.train.imitation_fit import Data
@@ -177,7 +176,7 @@ def load_lessons(paths: list[Path]) -> Any:
 
 
 def _fit_round(
-    run: Path, settings: PolicyTraining, number: int, start: PolicyNet | None, held_out: Any, log: Log
+    run: Path, settings: PolicyTraining, number: int, start: PolicyNet | None, held_out: Data, log: Log
 ) -> None:
     """Fit on the lessons of all rounds so far, and keep the result as a policy that can fly."""
     from navisplit.train.imitation_fit import FitSettings, fit, score
