@@ -21,9 +21,9 @@ from rclpy.parameter import Parameter
 from navisplit.config import FlightConfig
 from navisplit.errors import NaviSplitError
 from navisplit.evaluate.episode import Outcome
+from navisplit.evaluate.flight_log import FlightLog
 from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import OK, diagnostics
-from navisplit.nodes.flight_log import FlightLog
 from navisplit.nodes.mission_report import load_query, write_flight
 from navisplit.nodes.mission_topics import listen
 from navisplit.nodes.parameters import declare, declare_config, declare_optional_numbers
@@ -37,7 +37,7 @@ REPEAT_S = 10.0  # a status that has not changed
 
 
 class MissionNode(WorkerNode):
-    """Thin shell around ``navisplit.nodes.flight_log.FlightLog``."""
+    """Thin shell around ``navisplit.evaluate.flight_log.FlightLog``."""
 
     def __init__(self, query_of: Callable[[str], Any] = load_query, **node_arguments: Any) -> None:
         super().__init__("mission_node", **node_arguments)
