@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from navisplit.config import FlightConfig
+from navisplit.config import CameraConfig, FlightConfig
 from navisplit.edge.policies import View
 from navisplit.errors import NaviSplitError
 from navisplit.evaluate.crew import Crew, Models
@@ -142,12 +142,12 @@ class Flight:
             return
         self._camera_ns += self.config.camera.period_ns
         odometry = self.vehicle.odometry()
-        view = self._view(odometry)
+        view = camera_view(odometry, self.config.camera)
         moving = self.simulation.snapshot(without=self.vehicle.name)
         film = Film(self.renderer, view, self.simulation.conditions(), layer=moving)
         rgb = np.zeros((1, 1, 3), np.uint8)
         if self.crew.oracle is not None:
-            self.crew.oracle.show(self.renderer.depth_batch([_on_grid(view, self.config)], moving)[0])
+            self.crew.oracle.show(self.renderer.depth_batch([on_grid(view, self.config)], moving)[0])
         else:
             rgb = film.scene
         sent = self.crew.onboard.process(rgb, odometry, self.goal, now, now_ns=now)
@@ -261,13 +261,6 @@ class Flight:
     def _elapsed_s(self) -> float:
         return self.now_ns * 1e-9
 
-    def _view(self, odometry: Odometry) -> CameraView:
-        from navisplit.sim.render.renderer import CameraView
-
-        camera = self.config.camera
-        ahead = rotation_matrix(odometry.orientation)[:, 0] * camera.offset_x_m
-        return CameraView(odometry.position + ahead, odometry.orientation, camera.intrinsics)
-
     def _clearance(self, point: Vector) -> float:
         """Of a body at (3,) now, ground and moving things included, m."""
         return float(clearances(self.simulation.probe, point[None])[0])
@@ -281,7 +274,15 @@ def with_airspace(config: FlightConfig, route: Route) -> FlightConfig:
     return dataclasses.replace(config, policy=dataclasses.replace(policy, min_z_m=float(low), max_z_m=float(high)))
 
 
-def _on_grid(view: CameraView, config: FlightConfig) -> CameraView:
+def camera_view(odometry: Odometry, camera: CameraConfig) -> CameraView:
+    """Where the forward camera is on a vehicle in that state."""
+    from navisplit.sim.render.renderer import CameraView
+
+    ahead = rotation_matrix(odometry.orientation)[:, 0] * camera.offset_x_m
+    return CameraView(odometry.position + ahead, odometry.orientation, camera.intrinsics)
+
+
+def on_grid(view: CameraView, config: FlightConfig) -> CameraView:
     """The same view at the resolution of the tail's depth."""
     return dataclasses.replace(view, intrinsics=View.of(config.camera, np.empty(GRID, np.float32)).intrinsics)
 

@@ -23,10 +23,11 @@ def write_report(
     out_dir: Path,
     maps: Mapping[str, TopDown] | None = None,
     title: str = "",
+    more: str = "",
 ) -> Path:
     """Write ``report.html`` into a folder and return its path. ``episodes`` may be one flight, or none."""
     path = out_dir / "report.html"
-    path.write_text(render_report(episodes, summary, maps, title), encoding="utf-8")
+    path.write_text(render_report(episodes, summary, maps, title, more), encoding="utf-8")
     return path
 
 

@@ -20,11 +20,12 @@ from rclpy.parameter import Parameter
 
 from navisplit.config import FlightConfig
 from navisplit.errors import NaviSplitError
+from navisplit.evaluate.bags import describe
 from navisplit.evaluate.episode import Outcome
 from navisplit.evaluate.flight_log import FlightLog
+from navisplit.evaluate.single_flight import load_query, write_flight
 from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import OK, diagnostics
-from navisplit.nodes.mission_report import load_query, write_flight
 from navisplit.nodes.mission_topics import listen
 from navisplit.nodes.parameters import declare, declare_config, declare_optional_numbers
 from navisplit.nodes.recorder import Recorder
@@ -59,7 +60,9 @@ class MissionNode(WorkerNode):
         self._goal = self.create_publisher(PoseStamped, "goal_pose", qos.LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.STATE)
         listen(self, self._log, link_key())
-        self._recorder = Recorder(self, Path(record)) if record else None
+        self._recorder = None
+        if record:
+            self._recorder = Recorder(self, Path(record), describe(self._world, route, self._config, timeout_s))
         self._goal.publish(messages.goal_message(route.goal))
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # the flight must end also when the simulation stands still
         self.create_timer(WATCH_PERIOD_S, self._watch, clock=steady)

@@ -40,13 +40,17 @@ TOPICS: tuple[tuple[str, type, QoSProfile], ...] = (
     ("edge/cmd_vel", TwistStamped, qos.SENSOR),
     ("/diagnostics", DiagnosticArray, qos.STATE),
 )
+DESCRIPTION = "flight"  # topic of what the flight was asked to be: navisplit.evaluate.bags
 CAPACITY = 512  # messages between the executor and the disk
 
 
 class Recorder:
-    """Records from its construction to ``close``. ``path`` is the .mcap file to write; one that exists is refused."""
+    """Records from its construction to ``close``. ``path`` is the .mcap file to write; one that exists is refused.
 
-    def __init__(self, node: WorkerNode, path: Path) -> None:
+    ``description`` of the flight, where there is one, becomes the first message, on ``flight``.
+    """
+
+    def __init__(self, node: WorkerNode, path: Path, description: str = "") -> None:
         from rosbags.rosbag2 import StoragePlugin, Writer
         from rosbags.typesys import Stores, get_typestore
 
@@ -68,6 +72,10 @@ class Recorder:
             typename = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
             connection = self._writer.add_connection(topic, typename, typestore=types)
             node.create_subscription(kind, name, partial(self._put, connection), profile, raw=True)
+        if description:
+            topic, typename = node.resolve_topic_name(DESCRIPTION), "std_msgs/msg/String"
+            data = types.serialize_cdr(types.types[typename](data=description), typename)
+            self._writer.write(self._writer.add_connection(topic, typename, typestore=types), time.time_ns(), data)
         self._thread = node.start_worker(self._write, "recorder")
 
     def _put(self, connection: Any, data: bytes) -> None:
