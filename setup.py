@@ -106,6 +106,7 @@ setup(
             "ros-kilted-rosgraph-msgs",
         ],
         "train": ["gymnasium>=1.0", "matplotlib>=3.8", "tensorboard>=2.16"],  # curves of a training
+        "ray": ["ray>=2.9"],  # `evaluate --workers ray`: flights on a cluster
         "view": ["viser>=1.1"],
         "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6"],
     },

@@ -27,7 +27,7 @@ from navisplit.sim.worlds import Route, find_world
 if TYPE_CHECKING:
     from navisplit.sim.render.query import SceneQuery
 
-DESCRIPTION = "flight"
+DESCRIPTION, OUTCOME = "flight", "outcome"
 
 
 @dataclass
@@ -178,7 +178,17 @@ def _score(recording: Recording, messages: list[tuple[str, int, Any]], query: Sc
             break
     if not log.started:
         raise UsageError(f"{recording.path}: no command in it answers a frame; there is no flight to score.")
-    return log.episode(*(verdict or (Outcome.ERROR, "the recording ends before the flight does")))
+    return log.episode(*(verdict or _told_outcome(messages)))
+
+
+def _told_outcome(messages: list[tuple[str, int, Any]]) -> tuple[Outcome, str]:
+    """What the flight's own log said, of which the recording may lack the last messages."""
+    told = next((m.data for topic, _, m in messages if topic == OUTCOME), "")
+    try:
+        values = json.loads(told)
+        return Outcome(values["outcome"]), str(values["detail"])
+    except (ValueError, KeyError, TypeError):
+        return Outcome.ERROR, "the recording ends before the flight does"
 
 
 def _tell(log: FlightLog, topic: str, time_ns: int, message: Any) -> None:

@@ -89,7 +89,8 @@ def _title(episodes: Sequence[Episode], summary: dict[str, Any]) -> str:
     branch = (config.get("flight") or {}).get("branch", "")
     world = Path(str(config.get("world", ""))).stem
     if len(episodes) == 1:
-        return f"Flight of route {episodes[0].route_id} in {world}, {branch}".strip(", ")
+        route = f" of route {episodes[0].route_id}" if episodes[0].route_id >= 0 else ""
+        return f"Flight{route}{f' in {world}' if world else ''}, {branch}".strip(", ")
     return f"{len(episodes)} flights in {world}, {branch}".strip(", ")
 
 
@@ -146,7 +147,9 @@ def _strip(episode: Episode, top_down: TopDown | None) -> str:
         cells.append(
             f"<figure><img class='map' alt='map' src='{crop}'><figcaption>24 m around the end</figcaption></figure>"
         )
-    cells.append("<div class='names'><div>seen</div><div>thought</div><div>truth</div></div>")
+    known = any(picture.truth_png for picture in episode.pictures)
+    names = ["seen", "thought", "truth"][: 3 if known else 2]
+    cells.append("<div class='names'>" + "".join(f"<div>{name}</div>" for name in names) + "</div>")
     for picture in episode.pictures:
         images = [
             f"<img alt='{name}' src='{inline(data, kind)}'>" if data else f"<div class='none'>{none}</div>"
@@ -154,7 +157,7 @@ def _strip(episode: Episode, top_down: TopDown | None) -> str:
                 ("what the drone saw", picture.rgb_jpeg, "jpeg", ""),
                 ("what the edge thought", picture.depth_png, "png", "no answer"),
                 ("what was there", picture.truth_png, "png", ""),
-            )
+            )[: len(names)]
         ]
         caption = f"{picture.time_s:.1f} s {html.escape(picture.branch)}".strip()
         cells.append(f"<figure>{''.join(images)}<figcaption>{caption}</figcaption></figure>")

@@ -6,6 +6,7 @@ names a bag. The process ends with the flight: exit code 0 when it was flown and
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -54,7 +55,7 @@ class MissionNode(WorkerNode):
             check_route(route, self._query)
         self._log = FlightLog(route, self._config, query=self._query, timeout_s=timeout_s)
         self._begun_s = time.monotonic()
-        self._reported = False
+        self._reported, self._outcome = False, ""
         self._told = (0.0, "")
         self._status = self.get_logger().get_child("status")
         self._goal = self.create_publisher(PoseStamped, "goal_pose", qos.LATCHED)
@@ -95,7 +96,7 @@ class MissionNode(WorkerNode):
             self.finish()
 
     def _report(self, outcome: Outcome, detail: str) -> None:
-        self._reported = True
+        self._reported, self._outcome = True, json.dumps({"outcome": outcome.value, "detail": detail})
         self.get_logger().info(f"{outcome.value}{': ' if detail else ''}{detail}; writing the report")
         write_flight(
             self._out,
@@ -120,7 +121,7 @@ class MissionNode(WorkerNode):
         if self._log.started and not self._reported:
             self._report(Outcome.ERROR, "interrupted")
         if self._recorder is not None:
-            self._recorder.close()
+            self._recorder.close(self._outcome)
             self._recorder = None
 
 
