@@ -37,7 +37,7 @@ BranchOption = Annotated[
         "(at the rates of an evaluation); oracle-depth; a method of `bench codec`: jpeg:40, webp:20/2, teacher:"
     ),
 ]
-PolicyOption = Annotated[str, typer.Option(help="Policy of the edge: planner or reactive.")]
+PolicyOption = Annotated[str, typer.Option(help="Policy of the edge: planner, reactive, learned or learned:FOLDER.")]
 LinkOption = Annotated[
     str,
     typer.Option(

@@ -90,8 +90,17 @@ def _why_none(a: Arm, b: Arm) -> str:
 
 def settings_differ(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Settings that are not equal, other than those that one usually compares."""
-    expected = {"flight.branch", "flight.models", "flight.byte_weight", "flight.policy.name", "routes", "route_ids",
-                "world", "sites"}  # fmt: skip
+    expected = {
+        "flight.branch",
+        "flight.models",
+        "flight.byte_weight",
+        "flight.policy.name",
+        "policy_hash",
+        "routes",
+        "route_ids",
+        "world",
+        "sites",
+    }
     notes = []
     for key in sorted(a.keys() | b.keys()):
         name, left, right = f"{prefix}{key}", a.get(key), b.get(key)

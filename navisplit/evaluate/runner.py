@@ -89,8 +89,10 @@ def evaluate(
     hangar = hangar or Hangar()
     own = None if fleet else hire(workers, hangar)
     try:
-        models, sites = _prepare(evaluation, hangar, worlds or out / WORLDS)
+        models, policy, sites = _prepare(evaluation, hangar, worlds or out / WORLDS)
         config = json.loads(json.dumps(evaluation.mapping(sites)))
+        if (weights := getattr(policy, "hash", None)) is not None:
+            config["policy_hash"] = f"{weights:08x}"
         flights = _open(out, {**config, "model_hash": models.model_hash})
         paths = {(site.name, r.id): _path(flights, site.name, r.id) for site, routes in sites for r in routes}
         missing = [
@@ -111,12 +113,12 @@ def evaluate(
     return Result(episodes, summary, [site for site, _ in sites], complete)
 
 
-def _prepare(evaluation: Evaluation, hangar: Hangar, folder: Path) -> tuple[Any, Sites]:
-    """Models and worlds with their routes, all checked; kernels are compiled once for all workers."""
+def _prepare(evaluation: Evaluation, hangar: Hangar, folder: Path) -> tuple[Any, Any, Sites]:
+    """Models, a policy and worlds with their routes, all checked; kernels are compiled once for all workers."""
     from navisplit.edge.policies import make_policy
     from navisplit.sim.worlds import check_route
 
-    make_policy(evaluation.flight.policy)  # a wrong name is told now
+    policy = make_policy(evaluation.flight.policy)  # a wrong name is told now
     models = hangar.models(evaluation.flight)
     models.crew(evaluation.flight, np.random.default_rng(0))
     sites = open_sites(evaluation.worlds, evaluation.routes, folder, evaluation.length_m)
@@ -124,7 +126,7 @@ def _prepare(evaluation: Evaluation, hangar: Hangar, folder: Path) -> tuple[Any,
         query = hangar.query(site)
         for route in routes:
             check_route(route, query)
-    return models, sites
+    return models, policy, sites
 
 
 def _fly(

@@ -100,6 +100,10 @@ class Blind:
         pass
 
 
+def piloted(models, policy):
+    return dataclasses.replace(models, make_policy=lambda config: policy)
+
+
 @pytest.mark.parametrize(
     "velocity, changes, outcome, detail",
     [
@@ -109,8 +113,8 @@ class Blind:
         ((-2, 0, 0), {"goal": (-6, 0, 2)}, Outcome.SUCCESS, ""),
     ],
 )
-def test_outcomes(renderer, oracle, monkeypatch, velocity, changes, outcome, detail):
-    monkeypatch.setattr("navisplit.evaluate.crew.make_policy", lambda config: Blind(velocity))
+def test_outcomes(renderer, oracle, velocity, changes, outcome, detail):
+    oracle = piloted(oracle, Blind(velocity))
     way = route(**{"goal": (20, 0, 2), **changes})
     flown = fly(renderer, way, ORACLE, oracle, seed=0, limits=Limits(5.0, 0.1))
     assert flown.outcome is outcome and detail in flown.detail
@@ -121,15 +125,15 @@ def test_outcomes(renderer, oracle, monkeypatch, velocity, changes, outcome, det
         assert len(flown.pictures) > 2
 
 
-def test_a_policy_that_answers_nonsense_never_reaches_the_motors(renderer, oracle, monkeypatch):
-    monkeypatch.setattr("navisplit.evaluate.crew.make_policy", lambda config: Blind((math.nan, 0, 0)))
+def test_a_policy_that_answers_nonsense_never_reaches_the_motors(renderer, oracle):
+    oracle = piloted(oracle, Blind((math.nan, 0, 0)))
     flown = fly(renderer, route((20, 0, 2)), ORACLE, oracle, seed=0, limits=Limits(1.0, 0.01))
     assert flown.outcome is Outcome.TIMEOUT and flown.metrics.path_m < 0.2
     assert flown.metrics.refused_packets == pytest.approx(10, abs=1)
 
 
-def test_what_breaks_in_flight_is_an_error_episode_and_not_the_end_of_the_evaluation(renderer, oracle, monkeypatch):
-    monkeypatch.setattr("navisplit.evaluate.crew.make_policy", lambda config: Blind("no velocity"))
+def test_what_breaks_in_flight_is_an_error_episode_and_not_the_end_of_the_evaluation(renderer, oracle):
+    oracle = piloted(oracle, Blind("no velocity"))
     flown = fly(renderer, route((20, 0, 2)), ORACLE, oracle, seed=0)
     assert flown.outcome is Outcome.ERROR and "ValueError" in flown.detail and flown.metrics.frames == 1
 
@@ -179,8 +183,8 @@ def test_the_routes_airspace_is_the_policys(renderer):
     assert (policy.min_z_m, policy.max_z_m) == (1.5, PolicyConfig().max_z_m)
 
 
-def test_a_row_leaves_empty_what_does_not_apply(renderer, oracle, monkeypatch):
-    monkeypatch.setattr("navisplit.evaluate.crew.make_policy", lambda config: Blind((0, 0, 0)))
+def test_a_row_leaves_empty_what_does_not_apply(renderer, oracle):
+    oracle = piloted(oracle, Blind((0, 0, 0)))
     row = fly(renderer, route((20, 0, 2)), ORACLE, oracle, seed=0, limits=Limits(1.0, 0.1)).row()
     assert row["time_to_goal_s"] == "" and row["bytes_per_metre"] == "" and row["outcome"] == "timeout"
     assert tuple(row) == record.COLUMNS
