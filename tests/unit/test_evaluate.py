@@ -226,6 +226,17 @@ def test_the_summary_has_exactly_the_promised_keys():
     assert s["spl"] == pytest.approx(0.45) and s["bytes_per_frame"] == 150 and s["bytes_per_metre"] == 30
     assert s["branch_use"] == {"b0": 0.5, "b1": 0.5} and s["model_hash"] == "00000abc"
     assert s["latency_ms"]["p50"] == 30.0  # frames that nothing was flown on do not count
+    assert s["outcomes"] == {"success": 2, "collision": 1, "timeout": 1} | dict.fromkeys(
+        ("out_of_bounds", "failsafe", "error"), 0
+    )
+    late = [
+        dataclasses.replace(f, metrics=dataclasses.replace(f.metrics, time_to_goal_s=t))
+        for f, t in zip(flights, (8.0, None, None, 9.0), strict=True)
+    ]
+    assert summarise(late, {}, 0, None)["means"]["time_to_goal_s"] == {
+        "mean": 8.5,
+        "n": 2,
+    }  # failures are not averaged in
     json.dumps(s, allow_nan=False)
 
 
