@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from navisplit.nets.branch_set import BranchSet
 from navisplit.nets.runtime import to_onnx
 from navisplit.nets.tail import clip_depth
-from navisplit.nets.trunk import normalise
 
 INPUT, OUTPUT = "rgb", "symbols"
 
@@ -33,7 +32,7 @@ class PortableHead(nn.Module):
 
     def values(self, rgb: Tensor) -> Tensor:
         """What is rounded: (1, C, h, w)."""
-        return self.bottleneck(self.trunk(normalise(rgb.permute(0, 3, 1, 2))))
+        return self.bottleneck(self.trunk(rgb))
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Round half to even, clip to the alphabet of each channel, as the vehicle's head does."""

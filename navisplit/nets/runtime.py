@@ -46,7 +46,7 @@ def accelerated(models: BranchSet) -> BranchSet:
     """The same branch set with the parts of its networks in ONNX Runtime; what was given stays as it is."""
     architecture = models.architecture
     head, tail, teacher = copy.deepcopy((models.head, models.tail, models.teacher))
-    image = torch.zeros(1, 3, architecture.height, architecture.width)
+    image = torch.zeros(1, architecture.height, architecture.width, 3, dtype=torch.uint8)
     with torch.no_grad():
         features = models.head.trunk(image)
     head.trunk = Session(head.trunk, [image])

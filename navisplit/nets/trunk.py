@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -37,7 +38,7 @@ class Context(nn.Module):
 
 
 class Trunk(nn.Sequential):
-    """Normalised RGB (B, 3, H, W) -> features (B, C, H/8, W/8).
+    """Pictures (B, H, W, 3) uint8, or normalised RGB (B, 3, H, W) float -> features (B, C, H/8, W/8).
 
     ``widths`` are the channels at strides 2, 4, 8 and, where there are more, at 16, 32, ..; ``blocks`` the residual
     blocks at strides 4, 8, 16, ..
@@ -56,6 +57,10 @@ class Trunk(nn.Sequential):
             self.append(Context(out, widths[GRID_LEVEL + 1 :], blocks[GRID_LEVEL:]))
             self.append(residuals(out, 1))
         self.channels: int = out
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Features. Pictures are normalised here, so that a run time for inference can do it on the way in."""
+        return super().forward(normalise(rgb.permute(0, 3, 1, 2)) if rgb.dtype == torch.uint8 else rgb)
 
 
 def normalise(rgb: Tensor) -> Tensor:

@@ -15,7 +15,6 @@ from navisplit.nets.branch_set import BranchSet
 from navisplit.nets.tail import clip_depth
 from navisplit.sim.worlds.description import GROUND_ID
 from navisplit.sim.worlds.registry import test_families
-from navisplit.train.augment import to_tensors
 from navisplit.train.clips import CLIP
 from navisplit.train.dataset import Batch, DepthData
 from navisplit.train.metrics import DepthMetrics
@@ -57,7 +56,7 @@ class _Scores:
         true, ids = clip.depth[-1:], clip.segmentation[-1:]
         if self.branch_set.teacher is not None:
             with torch.inference_mode():
-                depth = clip_depth(self.branch_set.teacher(to_tensors(clip)[0][-1:])[0])
+                depth = clip_depth(self.branch_set.teacher(torch.from_numpy(clip.rgb[-1:]))[0])
             self.metrics["teacher" + group].add(depth.numpy(), true, ids)
         activations = [self.head.trunk(rgb) for rgb in clip.rgb]
         for spec in self.branch_set.branches:

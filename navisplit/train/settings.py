@@ -18,8 +18,8 @@ class DepthTraining:
 
     start: str = ""  # branch set whose weights training begins with; empty: from nothing
     teacher_minutes: float = 36.0  # of computing: on a busy machine it takes longer
-    unsplit_minutes: float = 50.0  # the student without bottlenecks
-    student_minutes: float = 50.0  # and with them
+    unsplit_minutes: float = 45.0  # the student without bottlenecks
+    student_minutes: float = 45.0  # and with them
     batch_size: int = 24
     learning_rate: float = 2e-3
     student_learning_rate: float = 1e-3  # of the last stage: its trunk and body are trained already
@@ -32,7 +32,8 @@ class DepthTraining:
     thin_weight: float = 2.0  # extra weight of thin near things: trunks, poles, branches
     distillation_weight: float = 0.5  # of the feature loss; fades to zero
     erasure_share: float = 0.25  # of samples with channels lost
-    amnesia_share: float = 0.25  # of frames whose memory is taken away: a flight begins without
+    clip_share: float = 0.6  # of the student's batches: clips, for its memory; the rest are more, unrelated frames
+    amnesia_share: float = 0.15  # of frames of clips whose memory is taken away
     rate_gain: float = 0.02  # step of the controller that holds each branch at its target bytes
     seed: int = 0
     threads: int = 1
@@ -50,10 +51,13 @@ class DepthTraining:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"DepthTraining.{name}: expected a number > 0, got {value!r}.")
-        if self.batch_size < 2 or self.threads < 1 or not 0 <= self.erasure_share <= 1 or not 0 <= self.ema_decay < 1:
+        for name in ("erasure_share", "amnesia_share", "clip_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"DepthTraining.{name}: expected 0..1, got {getattr(self, name)}.")
+        if self.batch_size < 2 or self.threads < 1 or not 0 <= self.ema_decay < 1:
             raise ConfigError(
-                "DepthTraining: expected batch_size >= 2, threads >= 1, erasure_share in 0..1 and ema_decay in [0, 1), "
-                f"got {self.batch_size}, {self.threads}, {self.erasure_share} and {self.ema_decay}."
+                "DepthTraining: expected batch_size >= 2, threads >= 1 and ema_decay in [0, 1), "
+                f"got {self.batch_size}, {self.threads} and {self.ema_decay}."
             )
 
 

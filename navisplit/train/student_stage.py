@@ -1,4 +1,4 @@
-"""The second stage of the depth training: all branches of the student together, frame after frame of short clips."""
+"""The last stage of the depth training: all branches of the student together, on frames and on short clips."""
 
 from __future__ import annotations
 
@@ -63,9 +63,10 @@ class StudentStage:
             self.network.tail.recall.load_state_dict(tail.recall.state_dict())
 
     def loss(self, rng: np.random.Generator, progress: float) -> tuple[Tensor, dict[str, float]]:
-        """Loss of random clips, each frame through two random branches that remember the frame before."""
+        """Loss of random frames, or of random clips whose frames remember the ones before, by two branches each."""
         settings = self.settings
-        batch = self._clips(rng)
+        length = CLIP if rng.random() < settings.clip_share else 1
+        batch = self._clips(rng) if length > 1 else self.train.sample(settings.batch_size, rng)
         clean, image, depth, flipped = augmented(batch, rng)
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
@@ -73,11 +74,11 @@ class StudentStage:
             features = self.network.head.trunk(image)
         weights = pixel_weights(depth, settings.near_m, settings.near_weight, settings.thin_weight)
         too_far = settings.far_weight * (depth < settings.near_m)
-        motions = motions_of(batch, flipped)
+        motions = motions_of(batch, flipped) if length > 1 else []
         recollections = Recollections(self.train.depth_intrinsics)
         losses, taught, rate = torch.zeros(()), torch.zeros(()), torch.zeros(())
-        for step in range(CLIP):
-            frames = slice(step, None, CLIP)
+        for step in range(length):
+            frames = slice(step, None, length)
             x, kilobytes = self._inputs(features[frames], recollections, rng, progress)
             with torch.autocast("cpu", torch.bfloat16):
                 log_depth, log_scale = self.network.tail.body(x)
@@ -86,11 +87,11 @@ class StudentStage:
             losses = losses + depth_loss(log_depth, log_scale, true, weight, far)
             taught = taught + feature_loss(x, target[frames].repeat(*twice, 1))
             rate = rate + kilobytes
-            if step + 1 < CLIP:
-                self._remember(recollections, log_depth, log_scale, motions[step + 1 :: CLIP])
+            if step + 1 < length:
+                self._remember(recollections, log_depth, log_scale, motions[step + 1 :: length])
         total = losses + rate + settings.distillation_weight * (1.0 - progress) * taught
-        said = {"depth": float(losses.detach()) / CLIP, "feature": float(taught.detach()) / CLIP}
-        return total / CLIP, said | {f"bytes/{name}": rate for name, rate in self.rates.items()}
+        said = {"depth": float(losses.detach()) / length, "feature": float(taught.detach()) / length}
+        return total / length, said | {f"bytes/{name}": rate for name, rate in self.rates.items()}
 
     def _clips(self, rng: np.random.Generator) -> Batch:
         count = max(2, self.settings.batch_size // CLIP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,8 +65,6 @@ class Head:
         """RGB (H, W, 3) uint8 of the branch set's resolution to features. Raises UsageError on another shape."""
         import torch
 
-        from navisplit.nets.trunk import normalise
-
         expected = (self.branch_set.architecture.height, self.branch_set.architecture.width, 3)
         if rgb.shape != expected or rgb.dtype != np.uint8:
             raise UsageError(
@@ -73,8 +72,7 @@ class Head:
                 "Resize the picture, or train a branch set for this camera."
             )
         with torch.inference_mode():
-            image = torch.from_numpy(np.ascontiguousarray(rgb)[None]).permute(0, 3, 1, 2)
-            features = self._network.trunk(normalise(image))
+            features = self._network.trunk(torch.from_numpy(np.ascontiguousarray(rgb)[None]))
             return Activations(features, summarise(features))
 
     def symbols(self, activations: Activations, branch: str) -> NDArray[np.int16]:
@@ -116,9 +114,16 @@ def _wire_bytes(slices: list[bytes]) -> int:
 
 def summarise(features: Tensor) -> NDArray[np.float32]:
     """Features (1, C, H, W) to mean activations of 2 x 3 cells, cell by cell: (6 C,)."""
-    x = features[0].permute(1, 2, 0).float().numpy()
-    height, width, channels = x.shape
-    rows = np.add.reduceat(x, np.arange(SUMMARY_ROWS) * (height // SUMMARY_ROWS), axis=0)
-    cells = np.add.reduceat(rows, np.linspace(0, width, SUMMARY_COLUMNS + 1).astype(int)[:-1], axis=1)
-    counts = np.diff(np.linspace(0, width, SUMMARY_COLUMNS + 1).astype(int)) * (height / SUMMARY_ROWS)
-    return (cells / counts[None, :, None]).astype(np.float32).reshape(-1)
+    x = features[0].float().numpy()
+    channels, height, width = x.shape
+    return (x.reshape(channels, -1) @ _cell_means(height, width)).T.reshape(-1)
+
+
+@functools.cache
+def _cell_means(height: int, width: int) -> NDArray[np.float32]:
+    """(H W, 6): each column has the mean of one cell as its weights."""
+    row = np.arange(height) * SUMMARY_ROWS // height
+    column = np.searchsorted(np.linspace(0, width, SUMMARY_COLUMNS + 1).astype(int), np.arange(width), "right") - 1
+    cell = (row[:, None] * SUMMARY_COLUMNS + column).ravel()
+    one_hot = cell[:, None] == np.arange(SUMMARY_ROWS * SUMMARY_COLUMNS)
+    return (one_hot / one_hot.sum(axis=0)).astype(np.float32)

@@ -80,7 +80,7 @@ def test_architecture_survives_json_and_refuses_misspelt_keys():
     assert architecture_from_mapping(values) == TINY
     with pytest.raises(ConfigError, match="detail_width"):
         architecture_from_mapping({**values, "detail_witdh": 8})
-    with pytest.raises(ConfigError, match="3 integers"):
+    with pytest.raises(ConfigError, match="at least 3"):
         architecture_from_mapping({**values, "trunk_widths": [4, 8]})
     with pytest.raises(ConfigError, match="unique"):
         Architecture(branches=(BranchConfig("b0", 2, 10), BranchConfig("b0", 2, 10)))
@@ -160,7 +160,7 @@ def test_a_branch_set_comes_back_as_it_was_saved(tmp_path):
     loaded = load_branch_set(tmp_path / "mine")
     assert loaded.hash == digest and loaded.name == "mine" and 0 <= digest < 2**32
     assert [(b.name, b.id, b.shape) for b in loaded.branches] == [("b0", 0, (2, 2, 4)), ("b1", 1, (4, 4, 8))]
-    image = torch.randn(1, 3, 32, 64)
+    image = torch.randint(0, 256, (1, 32, 64, 3), dtype=torch.uint8)
     with torch.no_grad():
         for name in ("b0", "b1"):
             torch.testing.assert_close(loaded.head(image, name), networks["head"](image, name), rtol=1e-3, atol=1e-3)
@@ -226,6 +226,6 @@ def test_tables_that_do_not_fit_are_refused(tmp_path):
 
 def test_default_head_and_tail_are_small_enough_for_their_machines():
     head, tail = HeadNetwork(Architecture()), TailNetwork(Architecture())
-    assert sum(p.numel() for p in head.parameters()) < 150_000
+    assert sum(p.numel() for p in head.parameters()) < 600_000
     assert sum(p.numel() for p in tail.parameters()) < 2_000_000
     assert np.prod(Architecture().symbol_shape(Architecture().branches[-1])) < 16_000

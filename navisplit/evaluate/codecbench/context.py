@@ -23,7 +23,7 @@ from navisplit.nets.branch import HeadNetwork
 from navisplit.nets.branch_set import BranchSet, load_branch_set
 from navisplit.nets.tail import TailNetwork
 from navisplit.nets.teacher import Teacher
-from navisplit.nets.trunk import normalise, parameter_count
+from navisplit.nets.trunk import parameter_count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -119,10 +119,10 @@ def tail_cost(architecture: Architecture, branch: str) -> Cost:
 
 
 def image_tensor(rgb: NDArray[np.uint8]) -> Tensor:
-    """A picture (H, W, 3) as a network's input (1, 3, H, W)."""
+    """A picture (H, W, 3) as a network's input (1, H, W, 3)."""
     import torch
 
-    return normalise(torch.from_numpy(np.array(rgb[None])).permute(0, 3, 1, 2))
+    return torch.from_numpy(np.array(rgb[None]))
 
 
 def infer_values(models: BranchSet, values: Tensor, branch: str) -> Depth:
