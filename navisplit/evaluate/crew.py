@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from navisplit.config import FlightConfig
-from navisplit.edge.policies import make_policy
+from navisplit.config import FlightConfig, PolicyConfig
+from navisplit.edge.policies import Policy, make_policy
 from navisplit.edge.server import EdgeServer
 from navisplit.evaluate.oracle import ORACLE, Oracle
-from navisplit.vehicle.gate import Gate, RandomGate
+from navisplit.vehicle.gate import Gate
 from navisplit.vehicle.onboard import FeatureHead, Onboard
+from navisplit.vehicle.simple_gates import HeuristicGate, RandomGate, parse_shares
 
-GATE, RANDOM = "gate", "random"
+GATE, RANDOM, HEURISTIC = "gate", "random", "heuristic"
 
 
 @dataclass
@@ -32,10 +33,11 @@ class Models:
     """Head, tail and gates of a branch set; every flight gets its own small objects around them."""
 
     model_hash: int
-    branches: tuple[str, ...]
+    branches: tuple[str, ...]  # from the lightest to the heaviest
     head: FeatureHead | None = None  # None: oracle depth
     tail: Any = None
     make_gate: Callable[[FlightConfig], Gate] | None = None
+    make_policy: Callable[[PolicyConfig], Policy] = make_policy
 
     def crew(self, config: FlightConfig, rng: np.random.Generator) -> Crew:
         """Fresh objects for a flight; the branch set's name in ``config`` has been resolved already."""
@@ -43,12 +45,18 @@ class Models:
         head = oracle or self.head
         gate, period_s = self._gate(config, rng), config.camera.period_ns * 1e-9
         onboard = Onboard(head, gate, self.model_hash, max_frame_bytes=config.max_frame_bytes, period_s=period_s)
-        server = EdgeServer(oracle or self.tail, lambda: make_policy(config.policy), config.camera, self.model_hash)
+        server = EdgeServer(
+            oracle or self.tail, lambda: self.make_policy(config.policy), config.camera, self.model_hash
+        )
         return Crew(onboard, server, oracle)
 
     def _gate(self, config: FlightConfig, rng: np.random.Generator) -> Gate | str:
-        if config.branch == RANDOM:
-            return RandomGate(self.branches, rng)
+        period_s, brake_s = config.camera.period_ns * 1e-9, config.guard.brake_after_s
+        kind, _, shares = config.branch.partition(":")
+        if kind == RANDOM:
+            return RandomGate(parse_shares(shares, self.branches), rng, period_s, brake_s)
+        if config.branch == HEURISTIC:
+            return HeuristicGate(self.branches, period_s, brake_s)
         if config.branch == GATE and self.make_gate is not None:
             return self.make_gate(config)
         return config.branch
@@ -63,18 +71,20 @@ def load_models(config: FlightConfig) -> Models:
     from navisplit.edge.tail import Tail
     from navisplit.nets.branch_set import load_branch_set
     from navisplit.vehicle.head import Head
+    from navisplit.vehicle.neural_gate import wire_bytes
 
     torch.set_num_threads(1)  # one flight a process: more threads would only contend
-    if ":" in config.branch:
+    kind, colon, _ = config.branch.partition(":")
+    if colon and kind != RANDOM:
         return _compared_models(config)
     branch_set = load_branch_set(config.models)
     make_gate = None
     if config.branch == GATE:
         make_gate = _gate_factory(branch_set)
         make_gate(config)  # a missing or foreign gate is told before the first flight
-    elif config.branch != RANDOM:
+    elif kind not in (RANDOM, HEURISTIC):
         branch_set.branch(config.branch)
-    names = tuple(b.name for b in branch_set.branches)
+    names = tuple(b.name for b in sorted(branch_set.branches, key=wire_bytes))
     return Models(branch_set.hash, names, Head(branch_set), Tail(branch_set), make_gate)
 
 

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from navisplit import wire
 from navisplit.config import FlightConfig
 from navisplit.nets.gate import RegretNet, load_gate
-from navisplit.vehicle.gate import SKIP, GateInput
+from navisplit.vehicle.gate import SKIP, GateInput, may_skip
 from navisplit.vehicle.head import MAX_PAYLOAD
 
 if TYPE_CHECKING:
     from navisplit.nets.branch_set import BranchSet, BranchSpec
 
 NO_ANSWER_M = 0.0  # clearance to assume before the first answer: nothing is known to be free
-SKIP_MARGIN_S = 0.015  # kept between a skipped frame's answer age and the guard's brake (our choice)
 SAMPLES = (
     "speed",
     "climb",
@@ -74,7 +73,7 @@ class NeuralGate:
         price = self.byte_weight * self.net.price_per_byte
         best, best_cost = "", math.inf
         for name, value in zip(self.net.choices, regret, strict=True):
-            if name == SKIP and not self._may_skip(inputs):
+            if name == SKIP and not may_skip(inputs, self.frame_period_s, self.brake_after_s):
                 continue
             if not self._affordable(name, inputs):
                 continue
@@ -82,10 +81,6 @@ class NeuralGate:
             if cost < best_cost:
                 best, best_cost = name, cost
         return best or min((n for n in self.net.choices if n != SKIP), key=self.expected_bytes.__getitem__)
-
-    def _may_skip(self, inputs: GateInput) -> bool:
-        age_when_answered = inputs.answer_age_s + self.frame_period_s + inputs.round_trip_s
-        return age_when_answered + SKIP_MARGIN_S <= self.brake_after_s
 
     def _affordable(self, name: str, inputs: GateInput) -> bool:
         if inputs.budget_bps is None:
