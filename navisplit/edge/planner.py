@@ -28,9 +28,9 @@ STILL_M, PATIENCE_S, DARING_S = 1.0, 2.0, 4.0
 """No further than that for so long: the way is a vain one, and is made dearer; for longer: dare more."""
 TRIED = 0.4  # a frame, on the price of a metre
 DARING_MPS, DARING_BODY_M = 0.5, 0.48
-SPARE_Z_M, SPARE_Z_S = 0.3, 0.05
+SPARE_Z_M, SPARE_Z_S = 0.2, 0.05
 """Kept from the airspace's limits, and more for each m/s of speed over ground."""
-DRIFT_S, LIMIT_GAIN = 0.2, 1.5  # for so long a climb goes on; 1/s: how fast it ends towards a limit
+DRIFT_S, LIMIT_GAIN = 0.25, 1.5  # for so long a climb goes on; 1/s: how fast it ends towards a limit
 
 
 @register("planner")
