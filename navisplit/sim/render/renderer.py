@@ -79,7 +79,7 @@ class RayCaster:
         self._seed = zlib.crc32(scene.name.encode())
         self._atlas = pack_atlas((*scene.materials, *airframe.MATERIALS), scene.triangle_count >= WORTH_TRIANGLES)
         self._surface = build_surface(scene, self.query, ao)
-        glowing = self._atlas.glow[self._surface.kinds[:, 0]] > 0  # skylights let the sun through
+        glowing = self._atlas.looks[self._surface.kinds[:, 0], 4] > 0  # skylights let the sun through
         self._opaque = np.full(len(glowing), True) if glowing.all() else ~glowing
         self._variation = bake_variation(self._seed)
         self._curve = srgb_curve()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from navisplit.sim.kernel import Bytes, Floats, Ints, floor, index, inlined, kernel, outlined
+from navisplit.sim.kernel import Bytes, Floats, Ints, floor, index, inlined, kernel, outlined, smaller
 from navisplit.sim.render import lanes as at
 from navisplit.sim.render.air import dome_colour, sky_colour
 from navisplit.sim.render.atlas import Atlas
@@ -112,12 +112,16 @@ def _lay_texture(world: World, lane: Floats, k: int, material: int, mode: int) -
         gx = gu * lane[at.AX + k] + gv * lane[at.DX + k]
         gy = gu * lane[at.AY + k] + gv * lane[at.DY + k]
         gz = gu * lane[at.AZ + k] + gv * lane[at.DZ + k]
+    looks = world.atlas.looks
+    red, green, blue = red * looks[material, 0], green * looks[material, 1], blue * looks[material, 2]
+    red, green, blue = smaller(red, _ONE), smaller(green, _ONE), smaller(blue, _ONE)
+    gx, gy, gz = gx * looks[material, 3], gy * looks[material, 3], gz * looks[material, 3]
     if world.atlas.shape[material, 2] != 0:
         vary = _variation(world.variation, x + z * f32(0.6), y - z * f32(0.5))
         warm = _HALF * _variation(world.variation, y * f32(0.41) + z, x * f32(-0.41) + z) - _HALF
         red, green, blue = red * vary * (_ONE + warm), green * vary, blue * vary * (_ONE - warm)
     lane[at.RED + k], lane[at.GREEN + k], lane[at.BLUE + k] = red, green, blue
-    lane[at.GLOW + k] = world.atlas.glow[material]
+    lane[at.GLOW + k] = looks[material, 4]
     lane[at.GX + k], lane[at.GY + k], lane[at.GZ + k] = gx, gy, gz
 
 
