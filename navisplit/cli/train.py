@@ -27,7 +27,7 @@ def depth(
     out: OutOption,
     config: Annotated[Path | None, typer.Option("--config", help="Settings, YAML; see config/depth.yaml.")] = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", min=0.01, help="Total computing time, teacher + student.")
+        float | None, typer.Option("--minutes", min=0.01, help="Total computing time of all stages.")
     ] = None,
     run: Annotated[
         Path | None, typer.Option("--run", help="Folder of checkpoints; continued if it has any. [runs/train-NAME]")
@@ -37,7 +37,7 @@ def depth(
         str | None, typer.Option("--start", help="Branch set to train further: a name of models/, or a folder.")
     ] = None,
 ) -> None:
-    """Train teacher, trunk, branches and tail; then count tables, test, and write the branch set with its card.
+    """Train teacher, branches and tail; then count tables, test, and write the branch set with its card.
 
     Interrupt it whenever you like: the same command continues from the last checkpoint.
     """

@@ -40,7 +40,7 @@ class Adapter(nn.Module):
 
 
 class DepthBody(nn.Module):
-    """The shared part of student and teacher: (B, width, 18, 32) -> log depth and log scale (B, 2, 72, 128)."""
+    """What all branches and the teacher share: (B, width, 18, 32) -> log depth and log scale (B, 2, 72, 128)."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()

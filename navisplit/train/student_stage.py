@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from navisplit.nets.architecture import BranchConfig
-from navisplit.nets.branch import HeadNetwork
 from navisplit.nets.memory import Motion
 from navisplit.nets.quantiser import add_noise, clip_symbols
-from navisplit.nets.tail import TailNetwork, clip_depth
-from navisplit.nets.teacher import UnsplitStudent
+from navisplit.nets.tail import clip_depth
+from navisplit.nets.teacher import Teacher
 from navisplit.sim.worlds.description import GROUND_ID
 from navisplit.train.augment import augmented, to_tensors
 from navisplit.train.clips import CLIP
@@ -37,30 +36,21 @@ INITIAL_RATE_WEIGHT = 0.05
 class StudentStage:
     """Trains trunk, bottlenecks and tail together, at the branches' target bytes.
 
-    It begins as the network without bottlenecks, whose features teach what the adapters are to give back.
+    It begins as the teacher, whose features are what the adapters are to give back.
     """
 
     name = "student"
 
-    def __init__(
-        self, settings: DepthTraining, train: DepthData, validation: DepthData, unsplit: UnsplitStudent
-    ) -> None:
+    def __init__(self, settings: DepthTraining, train: DepthData, validation: DepthData, teacher: Teacher) -> None:
         torch.manual_seed(settings.seed + 1)
         self.settings, self.train, self.validation = settings, train, validation
-        self.teacher = unsplit.eval().requires_grad_(False)
+        self.teacher = teacher.eval().requires_grad_(False)
         self.network = Student(settings.architecture)
-        self.network.head.trunk.load_state_dict(unsplit.trunk.state_dict())
-        self.network.tail.body.load_state_dict(unsplit.body.state_dict())
+        self.network.head.trunk.load_state_dict(teacher.trunk.state_dict())
+        self.network.tail.body.load_state_dict(teacher.body.state_dict())
         self.branches = settings.architecture.branches
         self.rate_weights = {b.name: INITIAL_RATE_WEIGHT for b in self.branches}  # per KB
         self.rates = {b.name: float(b.target_bytes) for b in self.branches}  # running means, bytes
-
-    def take_branches(self, head: HeadNetwork, tail: TailNetwork) -> None:
-        """Bottlenecks, adapters and memory of networks that were trained before."""
-        self.network.head.branches.load_state_dict(head.branches.state_dict())
-        self.network.tail.adapters.load_state_dict(tail.adapters.state_dict())
-        if self.network.tail.recall is not None and tail.recall is not None:
-            self.network.tail.recall.load_state_dict(tail.recall.state_dict())
 
     def loss(self, rng: np.random.Generator, progress: float) -> tuple[Tensor, dict[str, float]]:
         """Loss of random frames, or of random clips whose frames remember the ones before, by two branches each."""
@@ -73,7 +63,7 @@ class StudentStage:
                 target = self.teacher.features(clean)
             features = self.network.head.trunk(image)
         weights = pixel_weights(depth, settings.near_m, settings.near_weight, settings.thin_weight)
-        too_far = settings.far_weight * (depth < settings.near_m)
+        too_far = settings.student_far_weight * (depth < settings.near_m)
         motions = motions_of(batch, flipped) if length > 1 else []
         recollections = Recollections(self.train.depth_intrinsics)
         losses, taught, rate = torch.zeros(()), torch.zeros(()), torch.zeros(())
