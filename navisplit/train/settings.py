@@ -19,7 +19,7 @@ class DepthTraining:
     start: str = ""  # branch set whose weights training begins with; empty: from nothing
     wide_minutes: float = 36.0  # of computing, on a busy machine it takes longer: a wider network, to begin with
     teacher_minutes: float = 45.0  # the network without bottlenecks
-    student_minutes: float = 45.0  # and with them
+    student_minutes: float = 40.0  # and with them
     wide_widths: tuple[int, ...] = (32, 64, 128)  # the wider network's trunk, as Architecture.trunk_widths
     wide_blocks: tuple[int, ...] = (1, 4)
     batch_size: int = 24
