@@ -84,6 +84,9 @@ def gate(
     thrift: Annotated[
         float, typer.Option("--thrift", min=0.01, max=1.0, help="Share of the richest branch's gain to give for bytes.")
     ] = 0.3,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=0, help="Rounds of reinforcement learning in whole flights; 0: none.")
+    ] = 6,
     run: Annotated[Path | None, typer.Option("--run", help="Folder of decisions. [runs/gate-NAME]")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same gate.")] = 0,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes to fly in.")] = 1,
@@ -95,7 +98,8 @@ def gate(
     chosen = tuple(name.strip() for name in families.split(",") if name.strip())
     data = GateData(families=chosen, worlds=worlds, flights=flights, seed=seed)
     settings = GateTraining(thrift=thrift, seed=seed)
-    train_gate(models, run or Path("runs") / f"gate-{Path(models).name}", data, settings, workers, _timed_log())
+    folder = run or Path("runs") / f"gate-{Path(models).name}"
+    train_gate(models, folder, data, settings, workers, _timed_log(), rounds=rounds)
 
 
 def _timed_log() -> Callable[[str], None]:
