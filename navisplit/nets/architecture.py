@@ -47,7 +47,7 @@ class BranchConfig:
 
 
 DEFAULT_BRANCHES = (
-    BranchConfig("b0", channels=6, target_bytes=80, stride=2),
+    BranchConfig("b0", channels=6, target_bytes=66, stride=2),
     BranchConfig("b1", channels=4, target_bytes=200),
     BranchConfig("b2", channels=8, target_bytes=500),
     BranchConfig("b3", channels=16, target_bytes=1300),
