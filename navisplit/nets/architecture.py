@@ -48,8 +48,8 @@ class BranchConfig:
 
 DEFAULT_BRANCHES = (
     BranchConfig("b0", channels=6, target_bytes=66, stride=2),
-    BranchConfig("b1", channels=4, target_bytes=200),
-    BranchConfig("b2", channels=8, target_bytes=500),
+    BranchConfig("b1", channels=12, target_bytes=180, stride=2),
+    BranchConfig("b2", channels=24, target_bytes=460, stride=2),
     BranchConfig("b3", channels=16, target_bytes=1300),
     BranchConfig("b4", channels=24, target_bytes=3600),
 )
