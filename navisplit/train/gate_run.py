@@ -16,7 +16,7 @@ from navisplit.config import FlightConfig, PolicyConfig, from_mapping, to_mappin
 from navisplit.train.gate import GateFit, GateTraining, fit_gate
 from navisplit.train.gate_rounds import reinforced
 from navisplit.train.progress import Log
-from navisplit.train.reinforce import Reinforcement
+from navisplit.train.gate_lessons import Reinforcement
 
 FIRST_SEED = 2000  # no other training, validation or test uses these worlds
 
