@@ -105,7 +105,8 @@ setup(
             "ros-kilted-diagnostic-msgs",
             "ros-kilted-rosgraph-msgs",
         ],
-        "train": ["gymnasium>=1.0", "matplotlib>=3.8", "tensorboard>=2.16"],  # curves of a training
+        "train": ["gymnasium>=1.0", "matplotlib>=3.8", "tensorboard>=2.16"],  # environment; curves of a training
+        "rl": ["gymnasium>=1.0", "stable-baselines3>=2.4"],  # PPO of `navisplit train policy --rl-steps`
         "view": ["viser>=1.1"],
         "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6"],
     },

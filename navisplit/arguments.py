@@ -49,7 +49,9 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument(
         "weather", "", "weather of our simulator, in place of the world's: rain=0.5,fog=0.2 (0..1), seed=7, or none"
     ),
-    Argument("policy", "", "policy of the edge server (default: planner)", BOTH),
+    Argument(
+        "policy", "", "policy of the edge server: planner, reactive, learned or learned:FOLDER (default: planner)", BOTH
+    ),
     Argument("speed", "", "cruise speed in m/s (default: 3.0)", BOTH),
     Argument("config", "", "YAML file with settings of the flight, as config/flight.yaml", BOTH),
     Argument("namespace", "drone_1", "namespace of the vehicle's topics", BOTH),

@@ -26,7 +26,9 @@ def evaluate(
             "jpeg:40, webp:20/2, avif:30, crbq:b0, teacher:"
         ),
     ] = "gate",
-    policy: Annotated[str, typer.Option(help="Policy of the edge: planner or reactive.")] = "planner",
+    policy: Annotated[
+        str, typer.Option(help="Policy of the edge: planner, reactive, learned or learned:FOLDER.")
+    ] = "planner",
     link: Annotated[str, typer.Option(help="Radio: none, wifi-near, wifi-far, lte, lora.")] = "none",
     weather: Annotated[
         str, typer.Option(help="In place of the world's: rain=0.5,fog=0.2 (0..1), seed=7, or none.")

@@ -1,4 +1,4 @@
-"""``navisplit train``: depth networks (``depth``), branch sets from checkpoints (``export``), and gates (``gate``)."""
+"""``navisplit train``: depth networks (``depth``, ``export``), gates (``gate``) and policies (``policy``)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     group.command("depth")(depth)
     group.command("export")(export)
     group.command("gate")(gate)
+    group.command("policy")(policy)
     app.add_typer(group, name="train")
 
 
@@ -95,11 +96,54 @@ def gate(
     from navisplit.train.gate import GateTraining
     from navisplit.train.gate_run import GateData, train_gate
 
-    chosen = tuple(name.strip() for name in families.split(",") if name.strip())
-    data = GateData(families=chosen, worlds=worlds, flights=flights, seed=seed)
+    data = GateData(families=_listed(families), worlds=worlds, flights=flights, seed=seed)
     settings = GateTraining(thrift=thrift, seed=seed)
     folder = run or Path("runs") / f"gate-{Path(models).name}"
     train_gate(models, folder, data, settings, workers, _timed_log(), rounds=rounds)
+
+
+def policy(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; fly it with --policy learned:FOLDER.")],
+    families: Annotated[str, typer.Option("--families", help="Families of worlds, with commas.")] = (
+        "forest,neighbourhood,urban,warehouse"
+    ),
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of flights and fits; the expert's first.")] = 4,
+    worlds: Annotated[int, typer.Option("--worlds", min=1, help="Generated worlds in a round.")] = 4,
+    flights: Annotated[int, typer.Option("--flights", min=1, help="Flights in each world.")] = 6,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of the fit in a round.")] = 2500,
+    rl_steps: Annotated[
+        int, typer.Option("--rl-steps", min=0, help="Camera frames of reinforcement learning after it; needs [rl].")
+    ] = 0,
+    checks: Annotated[
+        int, typer.Option("--checks", min=0, help="Flights in a held-out world of each family, to choose what is kept.")
+    ] = 6,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Folder of lessons and checkpoints. [runs/policy-NAME]")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same policy.")] = 0,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes to fly in.")] = 1,
+) -> None:
+    """Train the policy `learned`: imitation of an expert that knows the world (DAgger), then PPO where asked for.
+
+    Can be interrupted: the same command goes on with the worlds, rounds and frames that are missing.
+    """
+    import torch
+
+    from navisplit.train.policy_finish import finish
+    from navisplit.train.policy_run import PolicyTraining, train_policy
+
+    torch.set_num_threads(1)  # the network is small: more threads only wait for each other
+    settings = PolicyTraining(
+        families=_listed(families), rounds=rounds, worlds=worlds, flights=flights, steps=steps, rl_steps=rl_steps,
+        seed=seed,
+    )  # fmt: skip
+    folder, log = run or Path("runs") / f"policy-{out.name}", _timed_log()
+    finish(folder, out, train_policy(folder, settings, workers, log), settings, checks, log)
+
+
+def _listed(names: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
 def _timed_log() -> Callable[[str], None]:

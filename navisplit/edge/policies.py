@@ -72,7 +72,8 @@ class Policy(Protocol):
 
 PolicyFactory = Callable[[PolicyConfig], Policy]
 _REGISTRY: dict[str, PolicyFactory] = {}
-_MODULES = ("navisplit.edge.planner", "navisplit.edge.reactive")
+_MODULES = ("navisplit.edge.planner", "navisplit.edge.reactive", "navisplit.edge.learned")
+_WITH_ARGUMENT = ("learned",)
 
 
 def register(name: str) -> Callable[[PolicyFactory], PolicyFactory]:
@@ -93,8 +94,14 @@ def policy_names() -> list[str]:
 
 
 def make_policy(config: PolicyConfig) -> Policy:
-    """A new policy of the configured name. Raises UsageError with a hint when there is none."""
+    """A new policy of the configured name, as ``learned`` or ``learned:FOLDER``.
+
+    Raises UsageError with a hint when there is none of that name, or when the name takes no argument.
+    """
     names = policy_names()
-    if config.name not in names:
-        raise UsageError(f"There is no policy '{config.name}'.{nearest_name(config.name, names)}")
-    return _REGISTRY[config.name](config)
+    name, colon, _ = config.name.partition(":")
+    if name not in names:
+        raise UsageError(f"There is no policy '{name}'.{nearest_name(name, names)}")
+    if colon and name not in _WITH_ARGUMENT:
+        raise UsageError(f"The policy '{name}' takes no argument: expected '{name}', got '{config.name}'.")
+    return _REGISTRY[name](config)

@@ -131,7 +131,15 @@ def conclude(
 
 def _differences(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Settings that are not equal, other than those that one usually compares."""
-    expected = {"flight.branch", "flight.models", "flight.byte_weight", "flight.policy.name", "routes", "route_ids"}
+    expected = {
+        "flight.branch",
+        "flight.models",
+        "flight.byte_weight",
+        "flight.policy.name",
+        "policy_hash",
+        "routes",
+        "route_ids",
+    }
     notes = []
     for key in sorted(a.keys() | b.keys()):
         name, left, right = f"{prefix}{key}", a.get(key), b.get(key)

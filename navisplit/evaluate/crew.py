@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from navisplit.config import FlightConfig
-from navisplit.edge.policies import make_policy
+from navisplit.config import FlightConfig, PolicyConfig
+from navisplit.edge.policies import Policy, make_policy
 from navisplit.edge.server import EdgeServer
 from navisplit.evaluate.oracle import ORACLE, Oracle
 from navisplit.vehicle.gate import Gate, RandomGate
@@ -36,6 +36,7 @@ class Models:
     head: FeatureHead | None = None  # None: oracle depth
     tail: Any = None
     make_gate: Callable[[FlightConfig], Gate] | None = None
+    make_policy: Callable[[PolicyConfig], Policy] = make_policy
 
     def crew(self, config: FlightConfig, rng: np.random.Generator) -> Crew:
         """Fresh objects for a flight; the branch set's name in ``config`` has been resolved already."""
@@ -43,7 +44,9 @@ class Models:
         head = oracle or self.head
         gate, period_s = self._gate(config, rng), config.camera.period_ns * 1e-9
         onboard = Onboard(head, gate, self.model_hash, max_frame_bytes=config.max_frame_bytes, period_s=period_s)
-        server = EdgeServer(oracle or self.tail, lambda: make_policy(config.policy), config.camera, self.model_hash)
+        server = EdgeServer(
+            oracle or self.tail, lambda: self.make_policy(config.policy), config.camera, self.model_hash
+        )
         return Crew(onboard, server, oracle)
 
     def _gate(self, config: FlightConfig, rng: np.random.Generator) -> Gate | str:

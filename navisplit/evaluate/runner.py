@@ -135,9 +135,12 @@ def evaluate(
     query = _load_query(evaluation.world)
     for route in routes:
         check_route(route, query)
-    make_policy(evaluation.flight.policy)  # a wrong name is told now, and its kernels are compiled once for all workers
+    # A wrong name is told now, and its kernels are compiled once for all workers.
+    policy = make_policy(evaluation.flight.policy)
     models.crew(evaluation.flight, np.random.default_rng(0))
     config = json.loads(json.dumps(evaluation.mapping(routes)))
+    if (weights := getattr(policy, "hash", None)) is not None:
+        config["policy_hash"] = f"{weights:08x}"
     flights = _open(out, {**config, "model_hash": models.model_hash})
     paths = {r.id: flights / f"{r.id:06d}.npz" for r in routes}
     finished = sum(p.is_file() for p in paths.values())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from navisplit.sim.scene import Scene, SceneObject
+from navisplit.sim.scene import Material, Scene, SceneObject
 from navisplit.sim.things import Things
 from navisplit.sim.worlds.description import Mesh
 from navisplit.sim.worlds.primitives import box, cylinder, plane, sphere
@@ -79,10 +79,11 @@ def _basic(name: str, scene: Scene) -> SceneObject:
 
 def plainest_material(scene: Scene) -> int:
     """Index of the scene's material that is the nearest to an even grey."""
-    looks = [_unlike_grey(material.albedo) + 10.0 * material.foliage for material in scene.materials]
+    looks = [_unlike_grey(material) + 10.0 * material.foliage for material in scene.materials]
     return int(np.argmin(looks)) if looks else 0
 
 
-def _unlike_grey(albedo: np.ndarray) -> float:
-    pixels = np.asarray(albedo[::8, ::8], np.float64)[..., :3].reshape(-1, 3)  # of a texture a part will do
+def _unlike_grey(material: Material) -> float:
+    part = material.picture[::8, ::8].reshape(-1, 3)  # of a texture a part will do
+    pixels = np.clip(part * np.asarray(material.tint), 0.0, 1.0)
     return float(np.abs(pixels.mean(0) - GREY).sum() + pixels.std(0).sum())

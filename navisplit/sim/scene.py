@@ -18,15 +18,26 @@ SKY_DEPTH_M = 65504.0
 """Planar depth where a ray meets nothing: the largest half float, which is what AirSim's depth target can hold."""
 
 
+NO_TINT = (1.0, 1.0, 1.0)
+
+
 @dataclass(frozen=True)
 class Material:
     """How a surface looks."""
 
     name: str
-    albedo: NDArray[np.float32]  # (N, N, 3) linear RGB in [0, 1], N a power of two (1 for a plain colour)
+    picture: NDArray[np.float32]  # (N, N, 3) linear RGB in [0, 1], N a power of two (1 for a plain colour)
     tile_m: float | None = 4.0  # triplanar tile size in metres; None: mapped by the mesh's uv
     foliage: bool = False  # lit softly from both sides
     glow: float = 0.0  # light sent out by itself, times the albedo; a glowing surface lets the sun through (skylights)
+    tint: tuple[float, float, float] = NO_TINT  # multiplies the picture, which many materials may share
+
+    @property
+    def albedo(self) -> NDArray[np.float32]:
+        """The tinted picture (N, N, 3), linear RGB in [0, 1]; made anew where there is a tint."""
+        if self.tint == NO_TINT:
+            return self.picture
+        return np.clip(self.picture * np.asarray(self.tint, np.float32), 0.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Materials packed for the kernels: all albedos, with their mip levels, in one array of bytes.
+"""Materials packed for the kernels: all pictures, with their mip levels, in one array of bytes.
 
 Texels hold the square root of linear colour ("gamma 2"): eight bits then resolve dark tones, and decoding is one
 product. The fourth byte is relief, the brightness against its surroundings, which tilts the shading normal.
@@ -21,6 +21,7 @@ f32 = np.float32
 
 MAX_LEVELS = 11  # 1024 px .. 1 px
 _RELIEF_BLUR_LEVELS = 4  # relief is measured against the mean over 16 texels
+_DARK = f32(0.02)  # added to brightness before the logarithm: in the dark there is no relief (our choice)
 _STEPS = 8191  # of the table of logarithms: less than one step of relief apart
 
 
@@ -30,57 +31,79 @@ class Atlas(NamedTuple):
     texels: Bytes  # (total, 4) square root of linear red, green, blue x 255; relief, 128 = level
     starts: Ints  # (materials, 11) first texel of each mip level
     shape: Ints  # (materials, 3) log2 of the size; 1 for foliage; 1 where large-scale variation applies (tiled)
-    means: Floats  # (materials, 3) mean linear colour
+    means: Floats  # (materials, 3) mean linear colour, tinted
     glow: Floats  # (materials,) light sent out, times the colour
+    tints: Floats  # (materials, 4) factors of linear red, green, blue, and of the relief
 
 
 def pack_atlas(materials: Sequence[Material], cached: bool = False) -> Atlas:
-    """Pack square power-of-two albedos of 1..1024 px; WorldError names the material that is not one.
+    """Pack square power-of-two pictures of 1..1024 px; WorldError names the material that is not one.
 
-    ``cached``: kept on disk.
+    A picture that several materials share is there once: they differ in tint. ``cached``: kept on disk.
     """
-    albedos = [np.asarray(material.albedo, np.float32) for material in materials]
-    kinds = [(material.foliage, material.tile_m is not None) for material in materials]
-    glow = np.array([material.glow for material in materials], np.float32)
+    rows: dict[int, int] = {}
+    pictures: list[Floats] = []
+    for material in materials:
+        _check_numbers(material)
+        if id(material.picture) not in rows:
+            rows[id(material.picture)] = len(pictures)
+            pictures.append(_checked(material))
 
     def make() -> Arrays:
-        return _pack([_checked(material) for material in materials], kinds, glow)._asdict()
+        return _pack(pictures)
 
-    if not cached:
-        return Atlas(**make())
-    return Atlas(**recall("atlas", fingerprint(*albedos, kinds, glow), make, _usable(len(albedos))))
+    fits = _usable(len(pictures))
+    packed = recall("atlas", fingerprint(*pictures), make, fits) if cached else make()
+    which = np.array([rows[id(material.picture)] for material in materials])
+    kinds = [(material.foliage, material.tile_m is not None) for material in materials]
+    tints, plain = np.array([material.tint for material in materials], np.float32), packed["means"][which]
+    means = np.minimum(plain * tints, f32(1.0))
+    relief = _steepness(means) / _steepness(plain)
+    return Atlas(
+        packed["texels"],
+        packed["starts"][which],
+        np.column_stack([packed["last"][which], np.array(kinds, np.int32)]),
+        means,
+        np.array([material.glow for material in materials], np.float32),
+        np.column_stack([tints, relief]),
+    )
+
+
+def _steepness(means: Floats) -> Floats:
+    """How much the logarithm of brightness (``_encode``) follows that of colours around these means (N, 3)."""
+    brightness = np.maximum(means.mean(1), f32(1e-6))
+    return brightness / (brightness + _DARK)
 
 
 def _usable(count: int) -> Callable[[Arrays], bool]:
-    """A test of a kept atlas of ``count`` materials: every level lies within the texels."""
+    """A test of a kept atlas of ``count`` pictures: every level lies within the texels."""
 
     def fits(a: Arrays) -> bool:
         if not (
             shaped(a["texels"], np.uint8, None, 4)
             and shaped(a["starts"], np.int32, count, MAX_LEVELS)
-            and shaped(a["shape"], np.int32, count, 3)
+            and shaped(a["last"], np.int32, count)
             and shaped(a["means"], np.float32, count, 3)
-            and shaped(a["glow"], np.float32, count)
-            and within(a["shape"][:, 0], 0, MAX_LEVELS)
+            and within(a["last"], 0, MAX_LEVELS)
         ):
             return False
-        last = a["shape"][:, :1]
-        size = 4 ** np.clip(last - np.arange(MAX_LEVELS), 0, None)
+        size = 4 ** np.clip(a["last"][:, None] - np.arange(MAX_LEVELS), 0, None)
         return within(a["starts"], 0, len(a["texels"])) and bool((a["starts"] + size <= len(a["texels"])).all())
 
     return fits
 
 
-def _pack(albedos: list[Floats], kinds: list[tuple[bool, bool]], glow: Floats) -> Atlas:
+def _pack(pictures: list[Floats]) -> Arrays:
+    """Texels of all pictures; of each picture (N, ...): where its levels start, the last level, the mean."""
     texels: list[Bytes] = []
-    starts = np.zeros((len(albedos), MAX_LEVELS), np.int32)
-    shape = np.zeros((len(albedos), 3), np.int32)
-    means = np.zeros((len(albedos), 3), np.float32)
-    stops = np.log2(np.arange(_STEPS + 2, dtype=np.float32) / _STEPS + f32(0.02))
+    starts = np.zeros((len(pictures), MAX_LEVELS), np.int32)
+    last = np.zeros(len(pictures), np.int32)
+    means = np.zeros((len(pictures), 3), np.float32)
+    stops = np.log2(np.arange(_STEPS + 2, dtype=np.float32) / _STEPS + _DARK)
     total = 0
-    for m, (albedo, kind) in enumerate(zip(albedos, kinds, strict=True)):
-        levels = _mip_levels(albedo)
-        shape[m] = len(levels) - 1, *kind
+    for m, picture in enumerate(pictures):
+        levels = _mip_levels(picture)
+        last[m] = len(levels) - 1
         means[m] = levels[-1].reshape(3)
         for n, level in enumerate(levels):
             starts[m, n] = total
@@ -89,7 +112,7 @@ def _pack(albedos: list[Floats], kinds: list[tuple[bool, bool]], glow: Floats) -
             texels.append(packed.reshape(-1, 4))
             total += len(texels[-1])
         starts[m, len(levels) :] = starts[m, len(levels) - 1]
-    return Atlas(np.concatenate(texels), starts, shape, means, glow)
+    return {"texels": np.concatenate(texels), "starts": starts, "last": last, "means": means}
 
 
 def joined(atlas: Atlas, more: Atlas) -> Atlas:
@@ -99,20 +122,25 @@ def joined(atlas: Atlas, more: Atlas) -> Atlas:
 
 
 def _checked(material: Material) -> Floats:
-    albedo = np.asarray(material.albedo, np.float32)
-    size = albedo.shape[0] if albedo.ndim == 3 else 0
-    if albedo.shape != (size, size, 3) or size not in {1 << n for n in range(MAX_LEVELS)}:
+    picture = np.asarray(material.picture, np.float32)
+    size = picture.shape[0] if picture.ndim == 3 else 0
+    if picture.shape != (size, size, 3) or size not in {1 << n for n in range(MAX_LEVELS)}:
         raise WorldError(
             f"Material {material.name!r}: expected a square RGB albedo of 1, 2, 4 .. 1024 px, "
-            f"found shape {albedo.shape}. Resample the texture."
+            f"found shape {picture.shape}. Resample the texture."
         )
-    if not np.isfinite(albedo).all():
+    if not np.isfinite(picture).all():
         raise WorldError(
             f"Material {material.name!r}: expected finite albedo, found NaN or infinity. Check the texture."
         )
+    return np.clip(picture, 0.0, 1.0)
+
+
+def _check_numbers(material: Material) -> None:
     if material.tile_m is not None and not material.tile_m > 0:
         raise WorldError(f"Material {material.name!r}: expected tile_m > 0 or None, found {material.tile_m}.")
-    return np.clip(albedo, 0.0, 1.0)
+    if not (min(material.tint) >= 0 and math.isfinite(sum(material.tint))):
+        raise WorldError(f"Material {material.name!r}: expected a tint of numbers >= 0, found {material.tint}.")
 
 
 def _mip_levels(albedo: Floats) -> list[Floats]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from navisplit.sim.kernel import floor, index, inlined
+from navisplit.sim.kernel import floor, index, inlined, smaller
 from navisplit.sim.render.atlas import Atlas
 
 f32 = np.float32
@@ -39,7 +39,10 @@ def _bilinear(atlas: Atlas, material: int, level: int, u: np.float32, v: np.floa
 def sample(
     atlas: Atlas, material: int, u: np.float32, v: np.float32, tiles: np.float32, footprint: np.float32
 ) -> tuple:
-    """Trilinear colour (linear) and slope of the relief along u and v; ``tiles`` per metre, ``footprint`` per pixel."""
+    """Trilinear colour (linear, tinted) and slope of the relief along u and v.
+
+    ``tiles`` per metre, ``footprint`` per pixel.
+    """
     last = atlas.shape[material, 0]
     texels = footprint * f32(1 << last) * f32(0.75)
     level = 0
@@ -53,8 +56,13 @@ def sample(
         red, green, blue = red + (red2 - red) * w, green + (green2 - green) * w, blue + (blue2 - blue) * w
         gu, gv = gu + (gu2 - gu) * w, gv + (gv2 - gv) * w
     red, green, blue = red * _TEXEL, green * _TEXEL, blue * _TEXEL
-    steep = tiles * f32(1 << (last - level)) * _RELIEF
-    return red * red, green * green, blue * blue, gu * steep, gv * steep
+    steep = tiles * f32(1 << (last - level)) * _RELIEF * atlas.tints[material, 3]
+    red, green, blue = (
+        smaller(red * red * atlas.tints[material, 0], _ONE),
+        smaller(green * green * atlas.tints[material, 1], _ONE),
+        smaller(blue * blue * atlas.tints[material, 2], _ONE),
+    )
+    return red, green, blue, gu * steep, gv * steep
 
 
 @inlined

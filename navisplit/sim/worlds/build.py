@@ -64,9 +64,9 @@ class _Looks:
 
 
 def tinted(material: Material, tint: Triple) -> Material:
-    """A material whose colour is multiplied."""
-    albedo = np.clip(material.albedo * np.asarray(tint, np.float32), 0.0, 1.0)
-    return replace(material, name=tinted_name(material.name, tint), albedo=albedo.astype(np.float32))
+    """A material whose colour is multiplied; it shares the picture."""
+    both = tuple(a * b for a, b in zip(material.tint, tint, strict=True))
+    return replace(material, name=tinted_name(material.name, tint), tint=both)
 
 
 def tinted_name(material: str, tint: Triple) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from navisplit.frames import quaternion_from_euler, quaternion_multiply, rotation_matrix
-from navisplit.sim.scene import Light, Material, PlayerStart
+from navisplit.sim.scene import NO_TINT, Light, Material, PlayerStart
 from navisplit.sim.trajectory import Trajectory
 from navisplit.sim.weather import CALM, Weather
 
@@ -129,7 +129,6 @@ class MeshInstance:
 
 Shape: TypeAlias = Box | Capsule | Cone | Cylinder | Ellipsoid | Plane | Sphere
 Geometry: TypeAlias = Shape | MeshInstance
-NO_TINT: Triple = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)

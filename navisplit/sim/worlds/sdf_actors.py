@@ -85,7 +85,7 @@ def _skin(element: ET.Element, library: Library, where: str) -> tuple[Visual, ..
     pose = read_pose(element.find("pose"), where)
     visuals = []
     for part, key, material in library.file_parts(file):
-        if len(material.albedo) == 1:
+        if len(material.picture) == 1:
             material = replace(material, tile_m=None)  # its shade must not depend on where it is
         visuals.append(Visual(part, MeshInstance(key, (scale, scale, scale)), library.keep(material), pose))
     return tuple(visuals)

@@ -81,7 +81,7 @@ class Library:
             key = (picture, look)
             if key not in self._pictures:
                 try:
-                    albedo = np.clip(self._albedo(picture) * np.asarray(look.tint, np.float32), 0, 1)
+                    albedo = self._albedo(picture)
                 except OSError as problem:
                     raise WorldError(f"{path}: texture {picture} cannot be read: {problem}.") from problem
                 self._pictures[key] = look.material(name or picture.name, albedo)
@@ -198,7 +198,7 @@ class _Look:
             return cls(glow=glow, tint=tint)
         tile = extra.get("tile_m", "none")
         try:
-            tint = tuple(float(v) for v in extra.get("tint", "1 1 1").split())
+            tint = tuple(max(float(v), 0.0) for v in extra.get("tint", "1 1 1").split())
             tile_m = None if tile == "none" else float(tile)
             glow = float(extra.get("glow", "0"))
         except ValueError as problem:
@@ -208,8 +208,8 @@ class _Look:
         return cls(tile_m, extra.get("foliage") == "true", glow, tint)
 
     def material(self, name: str, albedo: NDArray[np.float32]) -> Material:
-        """With a picture or colour."""
-        return Material(name, albedo, self.tile_m, self.foliage, self.glow)
+        """With a picture (not tinted yet) or colour."""
+        return Material(name, albedo, self.tile_m, self.foliage, self.glow, self.tint)
 
 
 _SCRIPT_COLOURS = {
@@ -243,9 +243,11 @@ def _same(a: Material, b: Material) -> bool:
     """Whether two looks are one: a picture may have been compressed twice on its way into a file."""
     if a is b:
         return True
-    if (a.tile_m, a.foliage, a.glow, a.albedo.shape) != (b.tile_m, b.foliage, b.glow, b.albedo.shape):
+    if (a.tile_m, a.foliage, a.glow, a.picture.shape) != (b.tile_m, b.foliage, b.glow, b.picture.shape):
         return False
-    return a.albedo is b.albedo or float(np.abs(a.albedo - b.albedo).mean()) < (0.01 if len(a.albedo) > 1 else 1e-6)
+    if a.picture is b.picture:
+        return a.tint == b.tint
+    return float(np.abs(a.albedo - b.albedo).mean()) < (0.01 if len(a.picture) > 1 else 1e-6)
 
 
 def _centred(mesh: Mesh) -> Mesh:
