@@ -77,9 +77,7 @@ class TailNetwork(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         width, self.grid = architecture.body_widths[0], architecture.grid
-        self.adapters = nn.ModuleDict(
-            {branch.name: Adapter(branch, width) for branch in architecture.branches}
-        )
+        self.adapters = nn.ModuleDict({branch.name: Adapter(branch, width) for branch in architecture.branches})
         self.recall = Recall(width) if architecture.memory else None
         self.body = DepthBody(architecture)
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from navisplit.config import FlightConfig, from_mapping
 from navisplit.nets.gate import RegretNet
-from navisplit.train.progress import Log
 from navisplit.train.gate_lessons import DrawingModels, Reinforcement, Trace, improved, rewards
+from navisplit.train.progress import Log
 
 
 def reinforced(

@@ -14,9 +14,9 @@ import numpy as np
 
 from navisplit.config import FlightConfig, PolicyConfig, from_mapping, to_mapping
 from navisplit.train.gate import GateFit, GateTraining, fit_gate
+from navisplit.train.gate_lessons import Reinforcement
 from navisplit.train.gate_rounds import reinforced
 from navisplit.train.progress import Log
-from navisplit.train.gate_lessons import Reinforcement
 
 FIRST_SEED = 2000  # no other training, validation or test uses these worlds
 
