@@ -19,7 +19,7 @@ class DepthTraining:
     start: str = ""  # branch set whose weights training begins with; empty: from nothing
     wide_minutes: float = 36.0  # of computing, on a busy machine it takes longer: a wider network, to begin with
     teacher_minutes: float = 45.0  # the network without bottlenecks
-    student_minutes: float = 38.0  # and with them
+    student_minutes: float = 33.0  # and with them
     wide_widths: tuple[int, ...] = (32, 64, 128)  # the wider network's trunk, as Architecture.trunk_widths
     wide_blocks: tuple[int, ...] = (1, 4)
     batch_size: int = 24
@@ -37,7 +37,8 @@ class DepthTraining:
     erasure_share: float = 0.25  # of samples with channels lost
     clip_share: float = 0.6  # of the student's batches: clips, for its memory; the rest are more, unrelated frames
     amnesia_share: float = 0.15  # of frames of clips whose memory is taken away
-    rate_gain: float = 0.04  # step of the controller that holds each branch at its target bytes
+    first_bytes: float = 4.0  # times its target, what a branch may spend at the beginning
+    rate_gain: float = 0.02  # step of the controller that holds each branch at its target bytes
     seed: int = 0
     threads: int = 1
     checkpoint_s: float = 120.0
@@ -58,6 +59,8 @@ class DepthTraining:
         for name in ("erasure_share", "amnesia_share", "clip_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"DepthTraining.{name}: expected 0..1, got {getattr(self, name)}.")
+        if not 1.0 <= self.first_bytes <= 100.0:
+            raise ConfigError(f"DepthTraining.first_bytes: expected 1..100, got {self.first_bytes}.")
         if self.batch_size < 2 or self.threads < 1 or not 0 <= self.ema_decay < 1:
             raise ConfigError(
                 "DepthTraining: expected batch_size >= 2, threads >= 1 and ema_decay in [0, 1), "

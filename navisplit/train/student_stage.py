@@ -31,6 +31,8 @@ BRANCHES_PER_STEP = 2
 networks, arXiv 1903.05134, without its cost of running all)."""
 RATE_WEIGHT_RANGE = (1e-3, 3.0)
 INITIAL_RATE_WEIGHT = 0.05
+SQUEEZED_AT = 0.5
+"""Progress from which on the targets are those of the branches."""
 
 
 class StudentStage:
@@ -129,17 +131,22 @@ class StudentStage:
             return network.tail.adapters[name](noisy, received), kilobytes
 
     def _steered(self, branch: BranchConfig, kilobytes: Tensor, progress: float) -> float:
-        """The price of a kilobyte, raised while the branch is over its target and lowered while it is under."""
+        """The price of a kilobyte, raised while the branch is over its target and lowered while it is under.
+
+        The target begins ``first_bytes`` times as high: what a bottleneck has forgotten under a price too high comes
+        back slowly, what it never needed goes easily. The part that does not add up keeps the price from swinging.
+        """
         rate = 1000.0 * float(kilobytes.detach())
-        name = branch.name
+        name, ease = branch.name, max(0.0, 1.0 - progress / SQUEEZED_AT)
+        target = branch.target_bytes * self.settings.first_bytes**ease
         self.rates[name] += 0.05 * (rate - self.rates[name])
-        excess = float(np.clip(math.log(max(rate, 1.0) / branch.target_bytes), -1.0, 1.0))
+        excess = float(np.clip(math.log(max(rate, 1.0) / target), -1.0, 1.0))
         gain = self.settings.rate_gain * (1.0 - 0.8 * progress)
         low, high = RATE_WEIGHT_RANGE
         scale = 1000.0 / branch.target_bytes  # a light branch needs a higher price per KB
         price = self.rate_weights[name] * math.exp(gain * excess)
         self.rate_weights[name] = float(np.clip(price, low * scale, high * scale))
-        return self.rate_weights[name]
+        return self.rate_weights[name] * math.exp(excess)
 
     def validate(self, network: nn.Module) -> dict[str, dict[str, float]]:
         """Metrics of every branch at the ends of some validation clips, with rounded symbols and the prior's rate.
