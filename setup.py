@@ -107,6 +107,7 @@ setup(
         ],
         "train": ["gymnasium>=1.0", "matplotlib>=3.8", "tensorboard>=2.16"],  # environment; curves of a training
         "rl": ["gymnasium>=1.0", "stable-baselines3>=2.4"],  # PPO of `navisplit train policy --rl-steps`
+        "ray": ["ray>=2.9"],  # `evaluate --workers ray`: flights on a cluster
         "view": ["viser>=1.1"],
         "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6"],
     },

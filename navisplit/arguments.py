@@ -45,7 +45,12 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("goal", "", "'X Y Z' in the map (ENU, m) to fly to from where the vehicle is, in place of a route"),
     Argument("branch", "", "what the head sends: gate, or a name that `navisplit branches` lists (default: gate)"),
     Argument("models", "", "branch set: a name of models/, or a folder (default: default)", BOTH),
-    Argument("link", "", "emulated radio: none, wifi-near, wifi-far, lte, lora (default: none)", BOTH),
+    Argument(
+        "link",
+        "",
+        "emulated radio: none, wifi-near, wifi-far, lte, lora; changed: lte,loss=0.1 (default: none)",
+        BOTH,
+    ),
     Argument(
         "weather", "", "weather of our simulator, in place of the world's: rain=0.5,fog=0.2 (0..1), seed=7, or none"
     ),

@@ -17,17 +17,21 @@ def compare(
     folders: Annotated[
         list[Path], typer.Argument(help="Two or more folders of `navisplit evaluate`; the last is the baseline.")
     ],
+    margin: Annotated[float, typer.Option(help="Points of success that count as no worse.", min=0.1, max=100.0)] = 5.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparisons as JSON.")] = False,
 ) -> None:
-    """Compare evaluations of the same routes and seeds: McNemar's test, and the interval of the paired difference."""
+    """Compare evaluations of the same worlds, routes and seeds, each with the last, and say what that shows.
+
+    McNemar's exact test (with Holm's correction for several), Newcombe's interval of the paired difference, whether
+    one is no worse to within the margin, and the difference that so many flights could have found.
+    """
     from navisplit.errors import UsageError
-    from navisplit.evaluate.compare import Arm
-    from navisplit.evaluate.compare import compare as run
+    from navisplit.evaluate.arms import Arm
+    from navisplit.evaluate.compare import compare_all
 
     if len(folders) < 2:
         raise UsageError(f"compare: expected at least two folders, got {len(folders)}.")
-    arms = [Arm.load(folder) for folder in folders]
-    comparisons = [run(arm, arms[-1]) for arm in arms[:-1]]
+    comparisons = compare_all([Arm.load(folder) for folder in folders], margin / 100.0)
     if as_json:
         print(json.dumps([asdict(c) for c in comparisons], indent=1))
         return
@@ -41,7 +45,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _print(c: Comparison) -> None:
-    width = max(len(c.a), len(c.b))
+    from navisplit.evaluate.arms import MEANS
+
+    width = max(len(c.a), len(c.b), *map(len, MEANS.values()))
     for name, rate, (low, high) in ((c.a, c.success_a, c.ci_a), (c.b, c.success_b, c.ci_b)):
         print(f"{name:{width}}  success {rate:6.1%}  ({low:.1%} to {high:.1%})")
     low, high = c.difference_ci95
@@ -49,6 +55,10 @@ def _print(c: Comparison) -> None:
     print(f"{'difference':{width}}  {100 * c.difference:+.1f} points {interval}, {c.pairs} pairs")
     if c.bytes_ratio is not None:
         print(f"{'bytes':{width}}  {c.bytes_ratio:.3g} times those of {c.b}, frame by frame")
+    for mean in c.means:
+        low, high = mean.ci95
+        change = f"{mean.difference:+.3g} ({low:+.3g} to {high:+.3g}), {mean.pairs} pairs"
+        print(f"{MEANS[mean.name]:{width}}  {mean.a:.4g} and {mean.b:.4g}: {change}")
     if c.unpaired:
         print(f"{c.unpaired} flights that only one of them made are left out.")
     for warning in c.warnings:

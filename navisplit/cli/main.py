@@ -17,7 +17,19 @@ import typer
 from navisplit import __version__
 from navisplit.errors import NaviSplitError
 
-COMMAND_MODULES = ("fly", "sim", "world", "evaluate", "compare", "collect", "train", "bench", "branches", "doctor")
+COMMAND_MODULES = (
+    "fly",
+    "sim",
+    "world",
+    "evaluate",
+    "sweep",
+    "compare",
+    "collect",
+    "train",
+    "bench",
+    "branches",
+    "doctor",
+)
 
 
 def _print_version(wanted: bool) -> None:

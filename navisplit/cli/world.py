@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from navisplit.errors import UsageError
-
-if TYPE_CHECKING:
-    from navisplit.sim.worlds import World
-    from navisplit.sim.worlds.planning import RouteRules
 
 LengthOption = Annotated[
     tuple[float, float], typer.Option("--length", help="Straight-line distance from start to goal, m: lowest highest.")
@@ -51,18 +46,17 @@ def world(
     if out is None or out.suffix.lower() != ".sdf":
         raise UsageError(f"--out: expected a file that ends in .sdf, got '{out or ''}'.")
     from navisplit.sim.weather import parse_weather
-    from navisplit.sim.worlds import generate
+    from navisplit.sim.worlds.making import make_world, rules_for
     from navisplit.sim.worlds.registry import indoor_families
 
-    rules, air = _rules(length), parse_weather(weather)
+    rules, air = rules_for(length), parse_weather(weather)
     if family in indoor_families and not air.calm:
         raise UsageError(f"--weather: worlds of '{family}' are under a roof, expected none, got '{weather}'.")
     options = _options(option or [])
     if density is not None:
         options["density"] = density
-    described = dataclasses.replace(generate(family, seed, **options), name=out.stem, weather=air)
-    triangles = _write(described, out, routes, seed, rules)
-    typer.echo(f"{out}: {len(described.models)} objects, {triangles} triangles, {routes} routes")
+    made = make_world(family, seed, out, routes=routes, rules=rules, options=options, weather=air)
+    typer.echo(f"{out}: {made.objects} objects, {made.triangles} triangles, {routes} routes")
 
 
 def routes(
@@ -82,6 +76,7 @@ def routes(
 
     from navisplit.sim.render.query import SceneQuery
     from navisplit.sim.worlds import find_world, load_scene, plan_routes, read_routes, write_routes
+    from navisplit.sim.worlds.making import rules_for
     from navisplit.sim.worlds.planning import rate_routes
 
     path = find_world(name)
@@ -89,39 +84,12 @@ def routes(
     scene = load_scene(path)
     query = SceneQuery(scene)
     if rate is None:
-        made = plan_routes(scene, query, count, np.random.default_rng([seed, count]), _rules(length))
+        made = plan_routes(scene, query, count, np.random.default_rng([seed, count]), rules_for(length))
     else:
         made = rate_routes(scene, query, read_routes(rate))
     write_routes(target, made)
     hard = [r.rating.difficulty for r in made if r.rating is not None]
     typer.echo(f"{target}: {len(made)} routes, difficulty {min(hard):.2f} to {max(hard):.2f}, mean {np.mean(hard):.2f}")
-
-
-def _write(described: World, out: Path, routes: int, seed: int, rules: RouteRules) -> int:
-    """Write world and routes; returns the number of triangles."""
-    import numpy as np
-
-    from navisplit.sim.worlds import load_scene, plan_routes, write_routes, write_sdf
-
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_sdf(described, out)
-    scene = load_scene(out)  # routes are planned in what others will read
-    if routes:
-        from navisplit.sim.render.query import SceneQuery
-
-        planned = plan_routes(scene, SceneQuery(scene), routes, np.random.default_rng([seed, routes]), rules)
-        write_routes(out.with_name(f"{out.stem}.routes.csv"), planned)
-    return scene.triangle_count
-
-
-def _rules(length: tuple[float, float]) -> RouteRules:
-    """Rules for routes of these distances. Raises UsageError."""
-    from navisplit.sim.worlds.planning import RouteRules
-
-    low, high = length
-    if not 1.0 <= low < high <= 1000.0:
-        raise UsageError(f"--length: expected two rising distances from 1 to 1000 m, got {low:g} and {high:g}.")
-    return RouteRules(distance_m=(low, high), largest_half_m=max(RouteRules.largest_half_m, 0.6 * high))
 
 
 def _catalogue() -> str:

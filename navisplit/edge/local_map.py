@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ class MapConfig:
     max_log_odds: float = 3.0
     forget_per_s: float = 0.02  # share of the log-odds lost each second
     body_m: float = 0.5  # around the vehicle itself unknown counts as free: it is there
+    nose_m: float = 0.4  # and around a point so far before the lens, where the view is too narrow to tell
 
 
 class LocalMap:
@@ -46,8 +48,10 @@ class LocalMap:
         shape = (self.config.cells_xy, self.config.cells_xy, self.config.cells_z)
         self.log_odds: NDArray[np.float32] = np.zeros(shape, np.float32)
         self.clearance: NDArray[np.float32] = np.full(shape, self.max_clearance_m, np.float32)
+        self._spare = np.zeros(shape, np.float32)
         self._hits = np.zeros(shape, np.uint16)
         self._squares = (np.zeros(shape, np.int16), np.zeros(shape, np.int16))
+        self._roots = np.sqrt(np.arange(TRUNCATION_CELLS**2 + 1)).astype(np.float32) * np.float32(self.config.cell_m)
         self._corner: NDArray[np.int64] | None = None
         self._stamp_ns: int | None = None
 
@@ -71,16 +75,18 @@ class LocalMap:
         self._stamp_ns = None
 
     def centre_on(self, position: Vector, stamp_ns: int) -> None:
-        """Move the window so that the vehicle is at its middle, and let old knowledge fade."""
+        """Move the window so that the vehicle is at its middle, and let old knowledge fade.
+
+        It moves by pairs of cells: the wavefront's cells, twice as large, then stay where they are in the world.
+        """
         shape = np.array(self.log_odds.shape)
-        corner = np.floor(position / self.config.cell_m).astype(np.int64) - shape // 2
-        if self._corner is not None and (shift := corner - self._corner).any():
-            self.log_odds = _shifted(self.log_odds, shift)
-        self._corner = corner
-        if self._stamp_ns is not None and stamp_ns > self._stamp_ns:
-            elapsed = min((stamp_ns - self._stamp_ns) * 1e-9, 10.0)
-            self.log_odds *= np.float32(max(0.0, 1.0 - self.config.forget_per_s * elapsed))
-        self._stamp_ns = stamp_ns
+        corner = 2 * np.floor(position / (2 * self.config.cell_m)).astype(np.int64) - shape // 2
+        elapsed = 0.0 if self._stamp_ns is None else min(max(stamp_ns - self._stamp_ns, 0) * 1e-9, 10.0)
+        keep = np.float32(max(0.0, 1.0 - self.config.forget_per_s * elapsed))
+        shift = np.zeros(3, np.int64) if self._corner is None else corner - self._corner
+        _move(self.log_odds, self._spare, shift, keep)
+        self.log_odds, self._spare = self._spare, self.log_odds
+        self._corner, self._stamp_ns = corner, stamp_ns
         _free_body(self.log_odds, self.origin, position, self.config.cell_m, self.config.body_m)
 
     def insert(self, image: DepthImage, view: View, position: Vector, orientation: Quaternion) -> None:
@@ -89,6 +95,9 @@ class LocalMap:
         rotation = rotation_matrix(orientation)
         camera = position + rotation @ np.array([view.offset_x_m, 0.0, 0.0])
         depth = np.ascontiguousarray(image.depth, np.float32)
+        if depth.min() > 2.0 * config.nose_m:
+            nose = camera + rotation[:, 0] * 0.5 * config.nose_m
+            _free_body(self.log_odds, self.origin, nose, config.cell_m, config.nose_m)
         spread = image.spread if image.spread is not None else np.zeros(depth.shape, np.float32)
         k = view.intrinsics
         lens = np.array([k.fx, k.fy, k.cx, k.cy])
@@ -96,16 +105,15 @@ class LocalMap:
         _mark_hits(self._hits, depth, lens, rotation, camera, self.origin, config.cell_m, config.max_range_m)
         limits = np.array([config.hit, config.miss, config.min_log_odds, config.max_log_odds])
         spread = np.ascontiguousarray(spread, np.float32)
-        reach = config.max_range_m
+        nearest = _nearest_around(depth)
         _fuse(
-            self.log_odds, self._hits, depth, spread, lens, rotation, camera, self.origin, config.cell_m, reach, limits
+            self.log_odds, self._hits, nearest, spread, lens, rotation, camera, self.origin, config.cell_m,
+            config.max_range_m, limits,
         )  # fmt: skip
 
     def update_clearance(self) -> None:
         """Distance of every cell's centre to the nearest occupied cell's centre, m, up to ``max_clearance_m``."""
-        _squared_distance(self.log_odds, self._squares[0], self._squares[1])
-        np.sqrt(self._squares[0], out=self.clearance, dtype=np.float32)
-        self.clearance *= np.float32(self.config.cell_m)
+        _distance(self.log_odds, *self._squares, self.clearance, self._roots)
 
     def clearance_at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Clearance (N,) m at points (N, 3) of odom; outside the map it saturates."""
@@ -115,14 +123,17 @@ class LocalMap:
         return out
 
 
-def _shifted(values: NDArray[np.float32], shift: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Values as seen from a corner moved by ``shift`` cells; what is new is 0 (unknown)."""
-    out = np.zeros_like(values)
-    if (np.abs(shift) < values.shape).all():
-        source = tuple(slice(max(s, 0), n + min(s, 0)) for s, n in zip(shift, values.shape, strict=True))
-        target = tuple(slice(max(-s, 0), n + min(-s, 0)) for s, n in zip(shift, values.shape, strict=True))
-        out[target] = values[source]
-    return out
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _move(values, out, shift, keep):  # noqa: ANN001, ANN202
+    """Values, times ``keep``, as seen from a corner moved by ``shift`` cells; what is new is 0 (unknown)."""
+    nx, ny, nz = values.shape
+    low, high = max(0, -shift[2]), min(nz, nz - shift[2])
+    for i in range(nx):
+        for j in range(ny):
+            a, b = i + shift[0], j + shift[1]
+            inside = 0 <= a < nx and 0 <= b < ny
+            for k in range(nz):
+                out[i, j, k] = keep * values[a, b, k + shift[2]] if inside and low <= k < high else np.float32(0.0)
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -138,6 +149,21 @@ def sample(field, x, y, z, outside):  # noqa: ANN001, ANN201 - numba kernel
     high = (field[i, j, k + 1] * (1 - b) + field[i, j + 1, k + 1] * b) * (1 - a)
     high += (field[i + 1, j, k + 1] * (1 - b) + field[i + 1, j + 1, k + 1] * b) * a
     return low * (1 - c) + high * c
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def free_along(log_odds, start, direction, cell, reach):  # noqa: ANN001, ANN201
+    """Distance to the first occupied cell on a ray from ``start`` (m from the corner), at most ``reach``."""
+    distance = 0.5
+    while distance < reach:
+        i = int(np.floor((start[0] + distance * direction[0]) / cell))
+        j = int(np.floor((start[1] + distance * direction[1]) / cell))
+        k = int(np.floor((start[2] + distance * direction[2]) / cell))
+        inside = 0 <= i < log_odds.shape[0] and 0 <= j < log_odds.shape[1] and 0 <= k < log_odds.shape[2]
+        if inside and log_odds[i, j, k] > OCCUPIED_LOG_ODDS:
+            return distance
+        distance += 0.5 * cell
+    return reach
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -177,14 +203,26 @@ def _mark_hits(hits, depth, lens, rotation, camera, origin, cell, max_range):  #
                     hits[i, j, k] += 1
 
 
+def _nearest_around(depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The smallest depth (3, H, W) within 1, 2 and 4 pixels of each."""
+    near = cv2.erode(depth, np.ones((3, 3), np.uint8))
+    middle = cv2.erode(near, np.ones((3, 3), np.uint8))
+    return np.stack([near, middle, cv2.erode(middle, np.ones((5, 5), np.uint8))])
+
+
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _fuse(  # noqa: ANN202
-    log_odds, hits, depth, spread, lens, rotation, camera, origin, cell, max_range, limits  # noqa: ANN001
+    log_odds, hits, nearest, spread, lens, rotation, camera, origin, cell, max_range, limits  # noqa: ANN001
 ):  # fmt: skip
-    """Update every cell in view: occupied where points fell, free where the image sees through its centre."""
+    """Update every cell in view: occupied where points fell, free where the image sees through all of it.
+
+    All of it, and not through its centre alone: a wall along which the camera looks, and a wire, fill a part of their
+    cells only, and few pixels fall on them; the rays beside them must not take them away. ``nearest`` as
+    ``_nearest_around`` gives it.
+    """
     hit, miss, low, high = limits
     nx, ny, nz = log_odds.shape
-    height, width = depth.shape
+    height, width = spread.shape
     for i in range(nx):
         x = origin[0] + (i + 0.5) * cell - camera[0]
         for j in range(ny):
@@ -195,28 +233,31 @@ def _fuse(  # noqa: ANN202
             for k in range(nz):
                 z = origin[2] + (k + 0.5) * cell - camera[2]
                 ahead = ahead0 + rotation[2, 0] * z
-                if ahead < 0.1 or ahead > max_range:
-                    continue
-                scale = 1.0 / ahead
+                count = hits[i, j, k]
+                scale = 1.0 / max(ahead, 0.1)
                 u = int(lens[2] - (left0 + rotation[2, 1] * z) * lens[0] * scale + 0.5)
                 v = int(lens[3] - (up0 + rotation[2, 2] * z) * lens[1] * scale + 0.5)
-                if u < 0 or v < 0 or u >= width or v >= height:
+                if ahead < 0.1 or ahead > max_range or u < 0 or v < 0 or u >= width or v >= height:
+                    if count > 0:  # right before the lens: in view with a part of it, but not with its centre
+                        log_odds[i, j, k] = min(high, max(log_odds[i, j, k], -0.5) + hit)
                     continue
-                d = depth[v, u]
+                half = 0.5 * lens[0] * cell * scale  # of the cell, in pixels
+                d = nearest[0 if half < 1.5 else 1 if half < 3.0 else 2, v, u]
                 sigma = spread[v, u] * d
-                count = hits[i, j, k]
                 if count > 0:
                     # A cell that a thin branch crosses gets few of the pixels that cover it; a tenth is enough.
-                    side = lens[0] * cell * scale
-                    weight = min(1.0, 10.0 * count / (side * side)) / (1.0 + (sigma / 0.6) ** 2)
+                    weight = min(1.0, 2.5 * count / (half * half)) / (1.0 + (sigma / 0.6) ** 2)
                     log_odds[i, j, k] = min(high, max(log_odds[i, j, k], -0.5) + hit * max(weight, 0.25))
                 elif d > ahead + 0.75 * cell + 1.0 * sigma:
                     log_odds[i, j, k] = max(low, log_odds[i, j, k] - miss / (1.0 + sigma / 0.6))
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _squared_distance(log_odds, out, scratch):  # noqa: ANN001, ANN202
-    """Separable squared distance transform in cells, truncated (after Felzenszwalb and Huttenlocher, 2012)."""
+def _distance(log_odds, out, scratch, clearance, roots):  # noqa: ANN001, ANN202
+    """Separable distance transform, truncated (after Felzenszwalb and Huttenlocher, 2012).
+
+    ``roots`` (reach^2 + 1,) holds the distance in metres of each square in cells; ``out``, ``scratch`` are work space.
+    """
     nx, ny, nz = log_odds.shape
     reach = TRUNCATION_CELLS
     far = np.int16(reach * reach)
@@ -248,3 +289,6 @@ def _squared_distance(log_odds, out, scratch):  # noqa: ANN001, ANN202
             for j in range(ny):
                 for k in range(nz):
                     out[i, j, k] = min(out[i, j, k], np.int16(scratch[m, j, k] + square))
+        for j in range(ny):
+            for k in range(nz):
+                clearance[i, j, k] = roots[out[i, j, k]]

@@ -7,12 +7,13 @@ vehicle's response to them, and look where the way leads. Figures are our choice
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.config import PolicyConfig
-from navisplit.edge.local_map import OCCUPIED_LOG_ODDS, LocalMap
+from navisplit.edge.local_map import LocalMap, free_along
 from navisplit.edge.policies import Decision, DepthImage, State, View, register
 from navisplit.edge.primitives import STEP_S, Weights, fan, follow, judge
 from navisplit.edge.wavefront import Wavefront
@@ -23,6 +24,10 @@ LATENCY_S = 0.08  # capture to effect: head, link, tail, guard
 YAW_GAIN = 2.2  # 1/s; the vehicle's yaw rate lags 0.2 s
 LOOK_AHEAD_M = 3.0
 STOP_WITHIN_M = 0.8
+STILL_M, PATIENCE_S, DARING_S = 1.0, 2.0, 4.0
+"""No further than that for so long: the way is a vain one, and is made dearer; for longer: dare more."""
+TRIED = 0.4  # a frame, on the price of a metre
+DARING_MPS, DARING_BODY_M = 0.5, 0.48
 
 
 @register("planner")
@@ -34,15 +39,17 @@ class Planner:
         self.weights = Weights()
         self.map = LocalMap()
         self.wavefront = Wavefront()
-        self._weights = self.weights.vector()
         self._command = np.zeros(3)
         self._blind = 1.0
+        self._anchor: tuple[Vector, int] | None = None  # where and since when it has been about
 
     def reset(self) -> None:
         """Forget the map and the last command."""
         self.map.reset()
+        self.wavefront.reset()
         self._command = np.zeros(3)
         self._blind = 1.0
+        self._anchor = None
 
     def act(self, image: DepthImage | None, view: View | None, state: State, stamp_ns: int) -> Decision:
         """Decide on a command from one depth image (None: from memory) and the state at its capture."""
@@ -54,13 +61,34 @@ class Planner:
         self.map.update_clearance()
         self.wavefront.update(self.map, goal, self.config.min_z_m, self.config.max_z_m, position)
         way = self.wavefront.way(position, LOOK_AHEAD_M + 1.5)
-        command = self._choose(state, position, goal, way)
+        still_s = self._still_s(position, stamp_ns)
+        if still_s > PATIENCE_S and np.linalg.norm(goal - position) > STOP_WITHIN_M:
+            self.wavefront.discourage(way[1:5], TRIED)
+        command = self._choose(state, position, goal, way, still_s)
         self._command = command
         yaw_rate = self._look(state, position, goal, way)
         confidence = math.exp(-2.0 * self._blind)
         return Decision(VelocityCommand(command, yaw_rate), self._free_ahead(position, command, state), confidence)
 
-    def _choose(self, state: State, position: Vector, goal: Vector, way: NDArray[np.float64]) -> Vector:
+    def _still_s(self, position: Vector, stamp_ns: int) -> float:
+        """For how long the vehicle has been where it is."""
+        if self._anchor is None or np.linalg.norm(position - self._anchor[0]) > STILL_M:
+            self._anchor = position.copy(), stamp_ns
+        return (stamp_ns - self._anchor[1]) * 1e-9
+
+    def _bold(self, still_s: float) -> Weights:
+        """The weights, bolder the longer the vehicle has not got on: nearer to things, faster into the unseen."""
+        share = min(max(still_s - DARING_S, 0.0) / DARING_S, 1.0)
+        if share == 0.0:
+            return self.weights
+        body, blind = self.weights.body_m, self.weights.blind_mps
+        return replace(
+            self.weights,
+            body_m=body + share * (DARING_BODY_M - body),
+            blind_mps=blind + share * (DARING_MPS - blind),
+        )
+
+    def _choose(self, state: State, position: Vector, goal: Vector, way: NDArray[np.float64], still_s: float) -> Vector:
         remaining = float(np.linalg.norm(goal - position))
         if remaining < STOP_WITHIN_M:
             return np.zeros(3)
@@ -77,7 +105,8 @@ class Planner:
         cost, safe = judge(
             commands, start, self._command, local_map.clearance, local_map.log_odds, local_map.origin,
             local_map.config.cell_m, local_map.max_clearance_m, front.cost, front.cell_m,
-            self.config.min_z_m, self.config.max_z_m, self._weights,
+            self.config.min_z_m, self.config.max_z_m, self._bold(still_s).vector(),
+            only_best=True,
         )  # fmt: skip
         best = int(np.argmin(cost))
         if not safe[best]:
@@ -111,15 +140,11 @@ class Planner:
         if float(np.dot(command, state.velocity)) <= 0 and np.linalg.norm(state.velocity) > 0.5:
             command = np.asarray(state.velocity, float)
         speed = float(np.linalg.norm(command))
-        cell, reach = self.map.config.cell_m, self.map.config.max_range_m
+        reach = self.map.config.max_range_m
         if speed < 1e-3:
             return reach
-        distances = np.arange(0.5, reach, 0.5 * cell)
-        cells = np.floor((position + distances[:, None] * command / speed - self.map.origin) / cell).astype(int)
-        inside = ((cells >= 0) & (cells < self.map.log_odds.shape)).all(axis=1)
-        cells, distances = cells[inside], distances[inside]
-        blocked = self.map.log_odds[tuple(cells.T)] > OCCUPIED_LOG_ODDS
-        return float(distances[np.argmax(blocked)]) if blocked.any() else reach
+        start, direction = position - self.map.origin, command / speed
+        return float(free_along(self.map.log_odds, start, direction, self.map.config.cell_m, reach))
 
 
 def _point_along(way: NDArray[np.float64], length_m: float) -> Vector:

@@ -12,10 +12,11 @@ from navisplit.config import FlightConfig, PolicyConfig
 from navisplit.edge.policies import Policy, make_policy
 from navisplit.edge.server import EdgeServer
 from navisplit.evaluate.oracle import ORACLE, Oracle
-from navisplit.vehicle.gate import Gate, RandomGate
+from navisplit.vehicle.gate import Gate
 from navisplit.vehicle.onboard import FeatureHead, Onboard
+from navisplit.vehicle.simple_gates import HeuristicGate, RandomGate, parse_shares
 
-GATE, RANDOM = "gate", "random"
+GATE, RANDOM, HEURISTIC = "gate", "random", "heuristic"
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Models:
     """Head, tail and gates of a branch set; every flight gets its own small objects around them."""
 
     model_hash: int
-    branches: tuple[str, ...]
+    branches: tuple[str, ...]  # from the lightest to the heaviest
     head: FeatureHead | None = None  # None: oracle depth
     tail: Any = None
     make_gate: Callable[[FlightConfig], Gate] | None = None
@@ -50,8 +51,12 @@ class Models:
         return Crew(onboard, server, oracle)
 
     def _gate(self, config: FlightConfig, rng: np.random.Generator) -> Gate | str:
-        if config.branch == RANDOM:
-            return RandomGate(self.branches, rng)
+        period_s, brake_s = config.camera.period_ns * 1e-9, config.guard.brake_after_s
+        kind, _, shares = config.branch.partition(":")
+        if kind == RANDOM:
+            return RandomGate(parse_shares(shares, self.branches), rng, period_s, brake_s)
+        if config.branch == HEURISTIC:
+            return HeuristicGate(self.branches, period_s, brake_s)
         if config.branch == GATE and self.make_gate is not None:
             return self.make_gate(config)
         return config.branch
@@ -66,18 +71,20 @@ def load_models(config: FlightConfig) -> Models:
     from navisplit.edge.tail import Tail
     from navisplit.nets.branch_set import load_branch_set
     from navisplit.vehicle.head import Head
+    from navisplit.vehicle.neural_gate import wire_bytes
 
     torch.set_num_threads(1)  # one flight a process: more threads would only contend
-    if ":" in config.branch:
+    kind, colon, _ = config.branch.partition(":")
+    if colon and kind != RANDOM:
         return _compared_models(config)
     branch_set = load_branch_set(config.models)
     make_gate = None
     if config.branch == GATE:
         make_gate = _gate_factory(branch_set)
         make_gate(config)  # a missing or foreign gate is told before the first flight
-    elif config.branch != RANDOM:
+    elif kind not in (RANDOM, HEURISTIC):
         branch_set.branch(config.branch)
-    names = tuple(b.name for b in branch_set.branches)
+    names = tuple(b.name for b in sorted(branch_set.branches, key=wire_bytes))
     return Models(branch_set.hash, names, Head(branch_set), Tail(branch_set), make_gate)
 
 

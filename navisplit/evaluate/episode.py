@@ -53,6 +53,8 @@ class Picture:
     time_s: float
     rgb_jpeg: bytes  # what the drone saw; empty: none
     depth_png: bytes  # what the edge thought; empty: none
+    truth_png: bytes = b""  # what was there; empty: not known
+    branch: str = ""  # sent for this frame
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ class Metrics:
     refused_packets: int
     energy_j: float
     difficulty: float | None = None  # of the route, where its file states it
+    sct: float = 0.0
+    barn: float = 0.0
+    jerk_rms_mps3: float | None = None
+    guarded_s: float = 0.0
+    lost_packets: int | None = None  # of the uplink: in the air and at its full queue; None: not known
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,16 @@ class Episode:
     goal: tuple[float, float, float] = (0.0, 0.0, 0.0)
     samples: tuple[Sample, ...] = ()
     pictures: tuple[Picture, ...] = field(default=(), compare=False)
+    world: str = ""
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """World, route and seed: flights with the same key are the same task."""
+        return self.world, self.route_id, self.seed
+
+    def in_world(self, name: str) -> Episode:
+        """The same flight, said to be of that world."""
+        return dataclasses.replace(self, world=name)
 
     @property
     def success(self) -> bool:
@@ -106,7 +123,8 @@ class Episode:
 
     def row(self) -> dict[str, str]:
         """The row of ``episodes.csv``."""
-        values: dict[str, Any] = {"route_id": self.route_id, "seed": self.seed, "outcome": self.outcome.value}
+        values: dict[str, Any] = {"world": self.world, "route_id": self.route_id, "seed": self.seed}
+        values["outcome"] = self.outcome.value
         values.update(dataclasses.asdict(self.metrics))
         values["branch_use"] = ";".join(f"{name}:{count}" for name, count in sorted(self.branch_use.items()))
         values["detail"] = self.detail
@@ -118,7 +136,7 @@ class Episode:
 
 
 COLUMNS = (
-    "route_id", "seed", "outcome", *(f.name for f in dataclasses.fields(Metrics)), "branch_use", "detail",
+    "world", "route_id", "seed", "outcome", *(f.name for f in dataclasses.fields(Metrics)), "branch_use", "detail",
 )  # fmt: skip
 
 
@@ -129,11 +147,11 @@ def _text(value: Any) -> str:
 
 
 def write_csv(episodes: Iterable[Episode], path: Path) -> None:
-    """Write ``episodes.csv``, by route."""
+    """Write ``episodes.csv``, by world and route."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(e.row() for e in sorted(episodes, key=lambda e: (e.route_id, e.seed)))
+        writer.writerows(e.row() for e in sorted(episodes, key=lambda e: e.key))
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -150,6 +168,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 def save(episode: Episode, path: Path) -> None:
     """Keep a finished flight (npz, no pickle), to resume an evaluation or draw it again."""
     meta = {
+        "world": episode.world,
         "route_id": episode.route_id,
         "seed": episode.seed,
         "outcome": episode.outcome.value,
@@ -160,13 +179,14 @@ def save(episode: Episode, path: Path) -> None:
         "goal": episode.goal,
         "branches": [s.branch for s in episode.samples],
         "stages": [s.stage for s in episode.samples],
-        "pictures": [p.time_s for p in episode.pictures],
+        "pictures": [(p.time_s, p.branch) for p in episode.pictures],
     }
     table = np.array([(s.time_s, *s.position, *s.velocity, s.bytes, s.latency_ms) for s in episode.samples], float)
     images = {}
     for i, picture in enumerate(episode.pictures):
         images[f"rgb{i}"] = np.frombuffer(picture.rgb_jpeg, np.uint8)
         images[f"depth{i}"] = np.frombuffer(picture.depth_png, np.uint8)
+        images[f"truth{i}"] = np.frombuffer(picture.truth_png, np.uint8)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         np.savez(file, meta=np.array(json.dumps(meta)), samples=table.reshape(-1, 9), **images)
@@ -180,8 +200,8 @@ def load(path: Path) -> Episode:
             meta = json.loads(str(data["meta"]))
             table = data["samples"]
             pictures = tuple(
-                Picture(t, data[f"rgb{i}"].tobytes(), data[f"depth{i}"].tobytes())
-                for i, t in enumerate(meta["pictures"])
+                Picture(time_s, *(data[f"{kind}{i}"].tobytes() for kind in ("rgb", "depth", "truth")), branch)
+                for i, (time_s, branch) in enumerate(meta["pictures"])
             )
         samples = _samples(table, meta["branches"], meta["stages"])
         return Episode(
@@ -195,6 +215,7 @@ def load(path: Path) -> Episode:
             goal=tuple(meta["goal"]),
             samples=samples,
             pictures=pictures,
+            world=meta["world"],
         )
     except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile) as error:
         raise UsageError(

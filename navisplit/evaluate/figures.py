@@ -62,7 +62,7 @@ def trajectories(episodes: Sequence[Episode], top_down: TopDown | None) -> go.Fi
                            marker={"symbol": symbol, "color": "#333", "size": 7}, hoverinfo="skip")  # fmt: skip
     lines = {"gridcolor": "rgba(0, 0, 0, 0.07)", "zeroline": False, "constrain": "domain"}  # white ones hide the map
     figure.update_yaxes(scaleanchor="x", title="north, m", **lines).update_xaxes(title="east, m", **lines)
-    return _styled(figure, "Flights over the map (darker: higher obstacles)", 640)
+    return styled(figure, "Flights over the map (darker: higher obstacles)", 640)
 
 
 def success_by(episodes: Sequence[Episode], bins: Sequence[tuple[str, Sequence[Episode]]], title: str) -> go.Figure:
@@ -76,7 +76,7 @@ def success_by(episodes: Sequence[Episode], bins: Sequence[tuple[str, Sequence[E
     error = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": "#333"}
     figure = go.Figure(go.Bar(x=labels, y=rates, error_y=error, marker_color="#6aa884", width=0.5))
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
-    return _styled(figure, title)
+    return styled(figure, title)
 
 
 def difficulty(episodes: Sequence[Episode]) -> list[go.Figure]:
@@ -97,10 +97,12 @@ def difficulty(episodes: Sequence[Episode]) -> list[go.Figure]:
 def bytes_over_time(episodes: Sequence[Episode]) -> go.Figure:
     """Bytes per second on the uplink."""
     figure = go.Figure()
-    series = {e.route_id: _per_second(e) for e in episodes if e.samples}
+    series = {e.key: _per_second(e) for e in episodes if e.samples}
     if len(series) <= LINES:
-        for route, rates in series.items():
-            figure.add_scatter(y=rates, name=f"route {route}", mode="lines", line={"width": 1.4})
+        several = len({world for world, _, _ in series}) > 1
+        for (world, route, _), rates in series.items():
+            name = f"{world} {route}" if several else f"route {route}"
+            figure.add_scatter(y=rates, name=name, mode="lines", line={"width": 1.4})
     elif series:
         longest = max(map(len, series.values()))
         table = np.full((len(series), longest), np.nan)
@@ -118,7 +120,7 @@ def bytes_over_time(episodes: Sequence[Episode]) -> go.Figure:
         figure.add_scatter(x=seconds, y=low, mode="lines", line={"width": 0}, fill="tonexty", name="5 – 95 %")
         figure.add_scatter(x=seconds, y=mean, mode="lines", name="mean", line={"color": "#1f4e79"})
     figure.update_yaxes(title="bytes per second", rangemode="tozero").update_xaxes(title="seconds since the start")
-    return _styled(figure, "Bytes over time (uplink, headers included)")
+    return styled(figure, "Bytes over time (uplink, headers included)")
 
 
 def branch_use(episodes: Sequence[Episode]) -> go.Figure:
@@ -134,7 +136,7 @@ def branch_use(episodes: Sequence[Episode]) -> go.Figure:
     figure.add_bar(x=names, y=[frames[n] / total for n in names], name="of frames", marker_color="#7f9fc4")
     figure.add_bar(x=names, y=[spent[n] / sent for n in names], name="of bytes", marker_color="#d0a36a")
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
-    return _styled(figure, "Branch use")
+    return styled(figure, "Branch use")
 
 
 def latency(episodes: Sequence[Episode]) -> go.Figure:
@@ -146,7 +148,7 @@ def latency(episodes: Sequence[Episode]) -> go.Figure:
         counts, edges = np.histogram(values, bins=40)
         figure.add_bar(x=(edges[:-1] + edges[1:]) / 2, y=counts, width=np.diff(edges), marker_color="#7f9fc4")
     figure.update_xaxes(title="ms").update_yaxes(title="frames")
-    return _styled(figure, "Age of a frame when its command is flown")
+    return styled(figure, "Age of a frame when its command is flown")
 
 
 def clearance(episodes: Sequence[Episode]) -> go.Figure:
@@ -162,7 +164,7 @@ def clearance(episodes: Sequence[Episode]) -> go.Figure:
     figure.update_layout(barmode="stack")
     step = max(1, math.ceil(len(episodes) / 8)) if len(episodes) <= 16 else None  # no half flights
     figure.update_xaxes(title="m").update_yaxes(title="flights", dtick=step)
-    return _styled(figure, "Smallest clearance of a flight (body surface to nearest surface)")
+    return styled(figure, "Smallest clearance of a flight (body surface to nearest surface)")
 
 
 def _per_second(episode: Episode) -> np.ndarray:
@@ -186,7 +188,8 @@ def _thirds(episodes: Sequence[Episode], values: Sequence[float], label: str) ->
     ]
 
 
-def _styled(figure: go.Figure, title: str, height: int = 360) -> go.Figure:
+def styled(figure: go.Figure, title: str, height: int = 360) -> go.Figure:
+    """The look of all figures."""
     style: dict[str, Any] = {
         "title": {"text": title, "font": {"size": 15}},
         "template": "plotly_white",

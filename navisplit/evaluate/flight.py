@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import zlib
 from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from navisplit.config import FlightConfig
+from navisplit.config import CameraConfig, FlightConfig
 from navisplit.edge.policies import View
 from navisplit.errors import NaviSplitError
 from navisplit.evaluate.crew import Crew, Models
@@ -22,6 +23,7 @@ from navisplit.evaluate.episode import Episode, Outcome, Sample
 from navisplit.evaluate.metrics import EnergyModel, measure
 from navisplit.evaluate.oracle import GRID
 from navisplit.evaluate.pictures import Shot, develop
+from navisplit.evaluate.surroundings import clearances, crowding
 from navisplit.frames import Odometry, Vector, rotation_matrix
 from navisplit.link import Link, profile
 from navisplit.sim.camera.pictures import Film
@@ -35,9 +37,6 @@ if TYPE_CHECKING:
     from navisplit.sim.worlds.routes import Route
 
 COMMAND_LIFE_S = 0.2
-BODY_RADIUS_M = 0.30
-NEAR_M = 6.0  # clearance is measured up to here
-CROWDED_M = 1.0
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,8 @@ class Flight:
     ) -> None:
         self.renderer, self.route, self.seed, self.energy = renderer, route, seed, energy
         self.config = config = with_airspace(config, route)
-        up, down, gate = np.random.default_rng([seed, route.id]).spawn(3)
+        world = zlib.crc32(renderer.scene.name.encode())
+        up, down, gate = np.random.default_rng([seed, route.id, world]).spawn(3)
         self.uplink, self.downlink = Link(profile(config.link), up), Link(profile(config.link), down)
         self.crew: Crew = models.crew(config, gate)
         self.guard = Guard(config.guard, models.model_hash)
@@ -101,7 +101,9 @@ class Flight:
         self._flown: int | None = None  # stamp of the answer accepted last, until a command is flown on it
         self._path: list[Vector] = []
         self._clearances: list[float] = []  # at each capture, m
-        self._speeds: list[float] = []
+        self._velocities: list[Vector] = []  # at each tick of the guard
+        self._ticks_s: list[float] = []
+        self._guarded_s = 0.0
         self._shots: deque[Shot] = deque(maxlen=32)
 
     def run(self) -> Episode:
@@ -140,12 +142,12 @@ class Flight:
             return
         self._camera_ns += self.config.camera.period_ns
         odometry = self.vehicle.odometry()
-        view = self._view(odometry)
+        view = camera_view(odometry, self.config.camera)
         moving = self.simulation.snapshot(without=self.vehicle.name)
         film = Film(self.renderer, view, self.simulation.conditions(), layer=moving)
         rgb = np.zeros((1, 1, 3), np.uint8)
         if self.crew.oracle is not None:
-            self.crew.oracle.show(self.renderer.depth_batch([_on_grid(view, self.config)], moving)[0])
+            self.crew.oracle.show(self.renderer.depth_batch([on_grid(view, self.config)], moving)[0])
         else:
             rgb = film.scene
         sent = self.crew.onboard.process(rgb, odometry, self.goal, now, now_ns=now)
@@ -159,7 +161,7 @@ class Flight:
                    stage=self.guard.stage.value)
         )  # fmt: skip
         self._clearances.append(self._clearance(odometry.position))
-        self._shots.append(Shot(self._elapsed_s(), film))
+        self._shots.append(Shot(self._elapsed_s(), film, branch=sent.branch))
 
     def _exchange(self) -> None:
         """Both directions of the link, and the edge server between them."""
@@ -187,12 +189,14 @@ class Flight:
         now = self.now_ns
         if now < self._guard_ns:
             return
-        self._guard_ns += round(1e9 / self.config.timing.guard_rate_hz)
+        self._guard_ns += (period_ns := round(1e9 / self.config.timing.guard_rate_hz))
         odometry = self.vehicle.odometry()
         output = self.guard.command(odometry, now)
         self.vehicle.fly(output.command, COMMAND_LIFE_S)
         self._path.append(odometry.position)
-        self._speeds.append(float(np.linalg.norm(odometry.velocity)))
+        self._velocities.append(odometry.velocity)
+        self._ticks_s.append(self._elapsed_s())
+        self._guarded_s += 0.0 if output.stage is Stage.EDGE else period_ns * 1e-9
         if self._flown is not None and output.stage is Stage.EDGE:
             index = self._frame_of[self._flown]
             self._samples[index] = dataclasses.replace(self._samples[index], latency_ms=(now - self._flown) * 1e-6)
@@ -222,17 +226,21 @@ class Flight:
         metrics = measure(
             success=outcome is Outcome.SUCCESS,
             path=path,
-            speeds=self._speeds,
+            velocities=self._velocities,
+            times_s=self._ticks_s,
             time_s=self._elapsed_s(),
             goal=self.goal,
             shortest_m=self.route.length_m,
             samples=self._samples,
             clearances=self._clearances or [self._clearance(path[0])],
-            crowding=self._crowding(),
+            crowding=crowding(self.renderer.query, self.route.start, self.goal),
             stale_commands=self.guard.counters.stale,
             refused_packets=sum(self.crew.server.refused.values()),
             energy=self.energy,
             head_s=self.config.timing.head_s,
+            cruise_mps=self.config.policy.speed_mps,
+            guarded_s=self._guarded_s,
+            lost_packets=self.uplink.stats.lost_packets + self.uplink.stats.dropped_packets,
         )
         if self.route.rating is not None:
             metrics = dataclasses.replace(metrics, difficulty=self.route.rating.difficulty)
@@ -253,23 +261,9 @@ class Flight:
     def _elapsed_s(self) -> float:
         return self.now_ns * 1e-9
 
-    def _view(self, odometry: Odometry) -> CameraView:
-        from navisplit.sim.render.renderer import CameraView
-
-        camera = self.config.camera
-        ahead = rotation_matrix(odometry.orientation)[:, 0] * camera.offset_x_m
-        return CameraView(odometry.position + ahead, odometry.orientation, camera.intrinsics)
-
     def _clearance(self, point: Vector) -> float:
-        """From the surface of a body at (3,) to the nearest surface now, ground and moving things included, m."""
-        return max(float(self.simulation.probe.nearest(point[None], NEAR_M)[0][0]) - BODY_RADIUS_M, 0.0)
-
-    def _crowding(self) -> float:
-        """Share of the straight line to the goal with less than 1 m around it."""
-        start = np.asarray(self.route.start, float)
-        steps = max(2, int(np.linalg.norm(self.goal - start) / 0.5))
-        line = start + (self.goal - start) * np.linspace(0.0, 1.0, steps)[:, None]
-        return float(np.mean(self.renderer.query.nearest(line, NEAR_M)[0] < CROWDED_M))
+        """Of a body at (3,) now, ground and moving things included, m."""
+        return float(clearances(self.simulation.probe, point[None])[0])
 
 
 def with_airspace(config: FlightConfig, route: Route) -> FlightConfig:
@@ -280,7 +274,15 @@ def with_airspace(config: FlightConfig, route: Route) -> FlightConfig:
     return dataclasses.replace(config, policy=dataclasses.replace(policy, min_z_m=float(low), max_z_m=float(high)))
 
 
-def _on_grid(view: CameraView, config: FlightConfig) -> CameraView:
+def camera_view(odometry: Odometry, camera: CameraConfig) -> CameraView:
+    """Where the forward camera is on a vehicle in that state."""
+    from navisplit.sim.render.renderer import CameraView
+
+    ahead = rotation_matrix(odometry.orientation)[:, 0] * camera.offset_x_m
+    return CameraView(odometry.position + ahead, odometry.orientation, camera.intrinsics)
+
+
+def on_grid(view: CameraView, config: FlightConfig) -> CameraView:
     """The same view at the resolution of the tail's depth."""
     return dataclasses.replace(view, intrinsics=View.of(config.camera, np.empty(GRID, np.float32)).intrinsics)
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from navisplit.evaluate.episode import Metrics, Sample
 
 Z95 = 1.959963984540054
+JERK_STEP_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,30 @@ def soft_spl(goal_distance_m: float, shortest_m: float, path_m: float) -> float:
     return max(0.0, 1.0 - goal_distance_m / max(shortest_m, 1e-9)) * shortest_m / max(shortest_m, path_m, 1e-9)
 
 
+def completion_time(success: bool, fastest_s: float, time_s: float) -> float:
+    """SCT, success weighted by completion time (arXiv 2103.08022). The optimum is the shortest way at cruise speed."""
+    return fastest_s / max(fastest_s, time_s, 1e-9) if success else 0.0
+
+
+def barn(success: bool, fastest_s: float, time_s: float) -> float:
+    """BARN's score (Perille et al., 2020), at most 0.5: optimal time over the time, that clipped to 2 .. 8 optima."""
+    return fastest_s / float(np.clip(time_s, 2.0 * fastest_s, 8.0 * fastest_s)) if success and fastest_s > 0 else 0.0
+
+
+def jerk_rms(velocities: NDArray[np.float64], times_s: ArrayLike) -> float | None:
+    """Root mean square of the jerk, m/s^3, of velocities (N, 3) m/s at times (N,); None below 0.4 s.
+
+    Of velocities 0.1 s apart, as a live flight's are unevenly spaced.
+    """
+    times = np.asarray(times_s, float)
+    if len(times) < 2 or times[-1] - times[0] < 4 * JERK_STEP_S:
+        return None
+    even = np.arange(times[0], times[-1], JERK_STEP_S)
+    smooth = np.stack([np.interp(even, times, column) for column in np.asarray(velocities, float).T], axis=1)
+    jerk = np.diff(smooth, n=2, axis=0) / JERK_STEP_S**2
+    return float(np.sqrt((jerk**2).sum(axis=1).mean()))
+
+
 def percentiles(values: ArrayLike, *ranks: float) -> tuple[float | None, ...]:
     """Percentiles of the finite values; None where there is none."""
     array = np.asarray(values, float)
@@ -93,7 +118,8 @@ def measure(
     *,
     success: bool,
     path: NDArray[np.float64],
-    speeds: ArrayLike,
+    velocities: ArrayLike,
+    times_s: ArrayLike,
     time_s: float,
     goal: ArrayLike,
     shortest_m: float | None,
@@ -104,17 +130,21 @@ def measure(
     refused_packets: int,
     energy: EnergyModel,
     head_s: float,
+    cruise_mps: float,
+    guarded_s: float = 0.0,
+    lost_packets: int | None = None,
 ) -> Metrics:
     """Figures of one flight.
 
-    ``path`` (N, 3) m and ``speeds`` (N,) m/s along it; ``clearances`` (M,) m from the body's surface to the nearest
-    surface, every 0.1 s; ``crowding``: share of the straight line to the goal with less than 1 m around it.
+    ``path`` (N, 3) m; ``velocities`` (M, 3) m/s along it at ``times_s`` (M,), rising; ``clearances``
+    (K,) m from the body's surface to the nearest surface, every 0.1 s; ``crowding``: share of the straight line to the
+    goal with less than 1 m around it; ``guarded_s``: how long the guard flew itself (brake, hold, land).
     """
     path_m = float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum()) if len(path) > 1 else 0.0
     straight = float(np.linalg.norm(np.asarray(goal, float) - path[0]))
     shortest = shortest_m if shortest_m else straight
     remaining = float(np.linalg.norm(np.asarray(goal, float) - path[-1]))
-    speeds = np.asarray(speeds, float)
+    velocities, fastest_s = np.asarray(velocities, float).reshape(-1, 3), shortest / cruise_mps
     sent = sum(s.bytes for s in samples)
     p50, p95, p99 = percentiles([s.latency_ms for s in samples], 50, 95, 99)
     nearest, fifth = percentiles(clearances, 0, 5)
@@ -127,7 +157,7 @@ def measure(
         soft_spl=soft_spl(remaining, shortest, path_m),
         time_to_goal_s=time_s if success else None,
         speed_mean_mps=path_m / time_s if time_s > 0 else 0.0,
-        speed_max_mps=float(speeds.max()) if speeds.size else 0.0,
+        speed_max_mps=float(np.linalg.norm(velocities, axis=1).max(initial=0.0)),
         clearance_min_m=nearest,
         clearance_p5_m=fifth,
         crowding=crowding,
@@ -141,4 +171,9 @@ def measure(
         stale_commands=stale_commands,
         refused_packets=refused_packets,
         energy_j=energy.joules(time_s, len(samples), head_s, sent),
+        sct=completion_time(success, fastest_s, time_s),
+        barn=barn(success, fastest_s, time_s),
+        jerk_rms_mps3=jerk_rms(velocities, times_s),
+        guarded_s=guarded_s,
+        lost_packets=lost_packets,
     )

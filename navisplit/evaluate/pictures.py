@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 STRIP = 6
 SPACING = 4  # frames between two pictures of a strip
 NEAR_M, FAR_M = 0.5, 20.0
+TRUTH_STEP = 2  # pixels: to the resolution of the tail's depth
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Shot:
     film: Film | None = None  # what the camera saw, to be drawn later where there is no rgb
     rgb: NDArray[np.uint8] | None = None  # (H, W, 3)
     depth: NDArray[np.float32] | None = None  # (h, w) m, as the edge had it
+    branch: str = ""
 
 
 def develop(shots: Sequence[Shot]) -> tuple[Picture, ...]:
@@ -34,11 +36,12 @@ def develop(shots: Sequence[Shot]) -> tuple[Picture, ...]:
     chosen = list(shots)[::-1][::SPACING][:STRIP][::-1]
     pictures = []
     for shot in chosen:
-        rgb = shot.rgb
-        if rgb is None and shot.film is not None:
-            rgb = shot.film.scene
-        jpeg = b"" if rgb is None else encode_rgb(rgb)
-        pictures.append(Picture(shot.time_s, jpeg, b"" if shot.depth is None else encode_depth(shot.depth)))
+        rgb, truth = shot.rgb, None
+        if shot.film is not None:
+            rgb = shot.film.scene if rgb is None else rgb
+            truth = shot.film.depth[::TRUTH_STEP, ::TRUTH_STEP]
+        depths = (b"" if depth is None else encode_depth(depth) for depth in (shot.depth, truth))
+        pictures.append(Picture(shot.time_s, b"" if rgb is None else encode_rgb(rgb), *depths, shot.branch))
     return tuple(pictures)
 
 

@@ -5,81 +5,83 @@ from __future__ import annotations
 import html
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from navisplit.evaluate import page
 from navisplit.evaluate.episode import Episode, Outcome
 from navisplit.evaluate.metrics import wilson
 from navisplit.evaluate.topdown import TopDown
 
 WORST = 10
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1180px; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.5em; margin-bottom: 0; } h2 { font-size: 1.15em; margin-top: 2em; }
-.sub, figcaption, td, th { color: #555; } .sub { margin-top: 0; }
-.facts { display: flex; flex-wrap: wrap; gap: .8em; margin: 1.2em 0; }
-.facts div { background: #f4f5f2; border-radius: 6px; padding: .6em 1em; min-width: 8em; }
-.facts b { display: block; font-size: 1.35em; font-weight: 600; color: #222; }
-.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1em; } .pair > div { min-width: 0; }
-.flight { border-top: 1px solid #ddd; padding: .8em 0; } .flight p { margin: .2em 0 .5em; }
-.strip { display: flex; gap: 4px; align-items: flex-start; overflow-x: auto; }
-.strip figure { margin: 0; } .strip img { display: block; width: 146px; margin-bottom: 3px; }
-.strip img.map { width: 168px; } .strip figcaption { font-size: 12px; }
-table { border-collapse: collapse; font-size: 13px; } td, th { padding: 2px 10px 2px 0; text-align: right; }
-td.left, th.left { text-align: left; } .scroll { max-height: 480px; overflow: auto; }
-pre { background: #f4f5f2; padding: 1em; overflow: auto; font-size: 12px; }
-.success { color: #2b7a4b; } .collision, .error { color: #c0392b; } .timeout { color: #b9770e; }
-.failsafe { color: #2471a3; } .out_of_bounds { color: #8e44ad; }
-@media (max-width: 800px) { .pair { grid-template-columns: 1fr; } }
-"""
-
 
 def write_report(
     episodes: Sequence[Episode],
     summary: dict[str, Any],
     out_dir: Path,
-    top_down: TopDown | None = None,
+    maps: Mapping[str, TopDown] | None = None,
     title: str = "",
+    more: str = "",
 ) -> Path:
     """Write ``report.html`` into a folder and return its path. ``episodes`` may be one flight, or none."""
     path = out_dir / "report.html"
-    path.write_text(render_report(episodes, summary, top_down, title), encoding="utf-8")
+    path.write_text(render_report(episodes, summary, maps, title, more), encoding="utf-8")
     return path
 
 
 def render_report(
-    episodes: Sequence[Episode], summary: dict[str, Any], top_down: TopDown | None = None, title: str = ""
+    episodes: Sequence[Episode],
+    summary: dict[str, Any],
+    maps: Mapping[str, TopDown] | None = None,
+    title: str = "",
+    more: str = "",
 ) -> str:
-    """The HTML of a report; plotly's script is in it once."""
+    """The HTML of a report; ``maps`` by the names of worlds, ``more``: sections before the table of flights."""
     from navisplit.evaluate import figures
 
-    title = title or _title(episodes, summary)
-    several = len(episodes) > 1
-    sections = [_figure(figures.trajectories(episodes, top_down), first=True)]
+    maps, several = maps or {}, len(episodes) > 1
+    sections = [_facts(episodes, summary), _where(episodes, maps)]
     if several:
-        sections.append(_pair(*figures.difficulty(episodes)))
-    sections.append(_pair(figures.bytes_over_time(episodes), figures.branch_use(episodes)))
-    sections.append(_pair(figures.latency(episodes), figures.clearance(episodes)) if several
-                    else _figure(figures.latency(episodes)))  # fmt: skip
+        sections.append(page.pair(*figures.difficulty(episodes)))
+    sections.append(page.pair(figures.bytes_over_time(episodes), figures.branch_use(episodes)))
+    sections.append(page.pair(figures.latency(episodes), figures.clearance(episodes)) if several
+                    else page.figure(figures.latency(episodes)))  # fmt: skip
     pictured = [e for e in worst(episodes) if e.pictures]
     if pictured:
         name = "The worst flights" if several else "The end of the flight"
-        sections.append(f"<h2>{name}</h2>" + "".join(_strip(e, top_down) for e in pictured))
-    sections.append("<h2>Flights</h2>" + _table(episodes))
+        sections.append(f"<h2>{name}</h2>" + "".join(_strip(e, maps.get(e.world)) for e in pictured))
+    sections.append(more + "<h2>Flights</h2>" + _table(episodes))
     sections.append(f"<h2>Summary</h2><pre>{html.escape(json.dumps(summary, indent=1))}</pre>")
-    return (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{html.escape(title)}</title>"
-        f"<meta name='viewport' content='width=device-width'><style>{_STYLE}</style></head><body>"
-        f"<h1>{html.escape(title)}</h1><p class='sub'>{html.escape(_subtitle(summary))}</p>{_facts(episodes, summary)}"
-        f"{''.join(sections)}</body></html>\n"
-    )
+    return page.page(title or _title(episodes, summary), _subtitle(summary), "".join(sections))
+
+
+def _where(episodes: Sequence[Episode], maps: Mapping[str, TopDown]) -> str:
+    """Flights over the map of their world; a small map of each, and success by world, where there are several."""
+    from navisplit.evaluate import figures
+
+    worlds = sorted({e.world for e in episodes})
+    if len(worlds) <= 1:
+        return page.figure(figures.trajectories(episodes, maps.get(worlds[0]) if worlds else None), first=True)
+    groups = {world: [e for e in episodes if e.world == world] for world in worlds}
+    drawn = figures.success_by(episodes, list(groups.items()), "Success by world (Wilson 95 %)")
+    cells = []
+    for world, flown in groups.items():
+        if world in maps:
+            ends = [(e.positions(), figures.COLOURS[e.outcome]) for e in flown if len(e.samples) > 1]
+            image = figures.inline(maps[world].overview(ends))
+            reached = f"{sum(e.success for e in flown)} of {len(flown)}"
+            cells.append(
+                f"<figure><img alt='flights in {html.escape(world)}' src='{image}'>"
+                f"<figcaption>{html.escape(world)}: {reached}</figcaption></figure>"
+            )
+    return page.figure(drawn, first=True) + f"<div class='maps'>{''.join(cells)}</div>"
 
 
 def worst(episodes: Sequence[Episode], count: int = WORST) -> list[Episode]:
     """Flights that failed, then those that came nearest to something."""
-    return sorted(episodes, key=lambda e: (e.success, e.metrics.clearance_min_m or 0.0, e.route_id))[:count]
+    return sorted(episodes, key=lambda e: (e.success, e.metrics.clearance_min_m or 0.0, e.key))[:count]
 
 
 def _title(episodes: Sequence[Episode], summary: dict[str, Any]) -> str:
@@ -87,7 +89,8 @@ def _title(episodes: Sequence[Episode], summary: dict[str, Any]) -> str:
     branch = (config.get("flight") or {}).get("branch", "")
     world = Path(str(config.get("world", ""))).stem
     if len(episodes) == 1:
-        return f"Flight of route {episodes[0].route_id} in {world}, {branch}".strip(", ")
+        route = f" of route {episodes[0].route_id}" if episodes[0].route_id >= 0 else ""
+        return f"Flight{route}{f' in {world}' if world else ''}, {branch}".strip(", ")
     return f"{len(episodes)} flights in {world}, {branch}".strip(", ")
 
 
@@ -118,26 +121,24 @@ def _facts(episodes: Sequence[Episode], summary: dict[str, Any]) -> str:
         for outcome, count in Counter(e.outcome for e in episodes).items():
             if outcome is not Outcome.SUCCESS:
                 facts.append((outcome.value.replace("_", " "), str(count)))
-        facts.append(("SPL", _number(summary.get("spl"), "{:.3f}")))
-    facts.append(("bytes per frame", _number(summary.get("bytes_per_frame"), "{:.0f}")))
-    facts.append(("bytes per metre", _number(summary.get("bytes_per_metre"), "{:.0f}")))
+        facts.append(("SPL", page.number(summary.get("spl"), "{:.3f}")))
+    facts.append(("bytes per frame", page.number(summary.get("bytes_per_frame"), "{:.0f}")))
+    facts.append(("bytes per metre", page.number(summary.get("bytes_per_metre"), "{:.0f}")))
     ages = summary.get("latency_ms") or {}
-    facts.append(("latency p50 / p95", " / ".join(_number(ages.get(p), "{:.0f}") for p in ("p50", "p95")) + " ms"))
-    return (
-        "<div class='facts'>"
-        + "".join(f"<div><b>{html.escape(v)}</b>{html.escape(k)}</div>" for k, v in facts)
-        + "</div>"
-    )
+    facts.append(("latency p50 / p95", " / ".join(page.number(ages.get(p), "{:.0f}") for p in ("p50", "p95")) + " ms"))
+    return page.facts(facts)
 
 
 def _strip(episode: Episode, top_down: TopDown | None) -> str:
+    """The end of a flight: the map, and below each other what was seen, what was thought, and what was there."""
     from navisplit.evaluate.figures import inline
 
     m = episode.metrics
-    near = _number(m.clearance_min_m, "{:.2f} m")
+    near = page.number(m.clearance_min_m, "{:.2f} m")
+    detail = "" if episode.outcome is Outcome.TIMEOUT else episode.detail
     text = (
-        f"<p>Route {episode.route_id}: <b class='{episode.outcome.value}'>{episode.outcome.value}</b> "
-        f"{html.escape(episode.detail)} after {m.time_s:.1f} s, {m.goal_distance_m:.1f} m from the goal; "
+        f"<p>{html.escape(_flight_name(episode))}: <b class='{episode.outcome.value}'>{episode.outcome.value}</b> "
+        f"{html.escape(detail)} after {m.time_s:.1f} s, {m.goal_distance_m:.1f} m from the goal; "
         f"smallest clearance {near}.</p>"
     )
     cells = []
@@ -146,14 +147,25 @@ def _strip(episode: Episode, top_down: TopDown | None) -> str:
         cells.append(
             f"<figure><img class='map' alt='map' src='{crop}'><figcaption>24 m around the end</figcaption></figure>"
         )
+    known = any(picture.truth_png for picture in episode.pictures)
+    names = ["seen", "thought", "truth"][: 3 if known else 2]
+    cells.append("<div class='names'>" + "".join(f"<div>{name}</div>" for name in names) + "</div>")
     for picture in episode.pictures:
-        images = ""
-        if picture.rgb_jpeg:
-            images += f"<img alt='what the drone saw' src='{inline(picture.rgb_jpeg, 'jpeg')}'>"
-        if picture.depth_png:
-            images += f"<img alt='what the edge thought' src='{inline(picture.depth_png)}'>"
-        cells.append(f"<figure>{images}<figcaption>{picture.time_s:.1f} s</figcaption></figure>")
+        images = [
+            f"<img alt='{name}' src='{inline(data, kind)}'>" if data else f"<div class='none'>{none}</div>"
+            for name, data, kind, none in (
+                ("what the drone saw", picture.rgb_jpeg, "jpeg", ""),
+                ("what the edge thought", picture.depth_png, "png", "no answer"),
+                ("what was there", picture.truth_png, "png", ""),
+            )[: len(names)]
+        ]
+        caption = f"{picture.time_s:.1f} s {html.escape(picture.branch)}".strip()
+        cells.append(f"<figure>{''.join(images)}<figcaption>{caption}</figcaption></figure>")
     return f"<div class='flight'>{text}<div class='strip'>{''.join(cells)}</div></div>"
+
+
+def _flight_name(episode: Episode) -> str:
+    return f"{episode.world}, route {episode.route_id}" if episode.world else f"Route {episode.route_id}"
 
 
 def _table(episodes: Sequence[Episode]) -> str:
@@ -164,28 +176,9 @@ def _table(episodes: Sequence[Episode]) -> str:
         ("B/m", "bytes_per_metre", "{:.0f}"), ("p95 ms", "age_p95_ms", "{:.0f}"), ("stale", "stale_commands", "{:d}"),
         ("energy J", "energy_j", "{:.0f}"),
     )  # fmt: skip
-    head = "<tr><th>route</th><th class='left'>outcome</th>" + "".join(f"<th>{c[0]}</th>" for c in columns) + "</tr>"
-    rows = []
-    for e in episodes:
-        cells = "".join(f"<td>{_number(getattr(e.metrics, name), form)}</td>" for _, name, form in columns)
-        rows.append(f"<tr><td>{e.route_id}</td><td class='left {e.outcome.value}'>{e.outcome.value}</td>{cells}</tr>")
-    return f"<div class='scroll'><table>{head}{''.join(rows)}</table></div>"
-
-
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)
-
-
-def _figure(figure: Any, *, first: bool = False) -> str:
-    from plotly.io import to_html
-
-    return to_html(
-        figure,
-        include_plotlyjs=first,
-        full_html=False,
-        config={"displaylogo": False, "displayModeBar": first, "responsive": True},
-    )
-
-
-def _pair(left: Any, right: Any) -> str:
-    return f"<div class='pair'><div>{_figure(left)}</div><div>{_figure(right)}</div></div>"
+    rows = [
+        [html.escape(e.world), str(e.route_id), f"<span class='{e.outcome.value}'>{e.outcome.value}</span>"]
+        + [page.number(getattr(e.metrics, name), form) for _, name, form in columns]
+        for e in episodes
+    ]
+    return page.table(["world", "route", "outcome", *(c[0] for c in columns)], rows, left=3)

@@ -1,19 +1,21 @@
-"""The summary of an evaluation: exactly the keys of DESIGN "What every evaluation emits"."""
+"""The summary of an evaluation: the keys of DESIGN "What every evaluation emits", outcomes, and all means."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from navisplit.evaluate.episode import Episode, Outcome
+from navisplit.evaluate.episode import Episode, Metrics, Outcome
 from navisplit.evaluate.metrics import percentiles, wilson
 
 KEYS = (
     "episodes", "success_rate", "success_ci95", "spl", "collision_rate", "timeout_rate", "bytes_per_frame",
     "bytes_per_metre", "branch_use", "latency_ms", "real_time_factor", "config", "seeds", "git", "model_hash",
+    "outcomes", "means",
 )  # fmt: skip
 
 
@@ -49,8 +51,20 @@ def summarise(
         "seeds": sorted({e.seed for e in episodes}),
         "git": git_revision(),
         "model_hash": f"{model_hash:08x}" if model_hash else None,
+        "outcomes": {outcome.value: outcomes[outcome] for outcome in Outcome},
+        "means": _means(episodes),
     }
     return {key: values[key] for key in KEYS}
+
+
+def _means(episodes: Sequence[Episode]) -> dict[str, dict[str, float | int]]:
+    """Mean of every figure of a flight over the ``n`` flights to which it applies; the others are not counted in."""
+    means: dict[str, dict[str, float | int]] = {}
+    for field in dataclasses.fields(Metrics):
+        values = [v for e in episodes if (v := getattr(e.metrics, field.name)) is not None]
+        if values:
+            means[field.name] = {"mean": math.fsum(values) / len(values), "n": len(values)}
+    return means
 
 
 def git_revision(folder: Path | None = None) -> str | None:

@@ -53,6 +53,20 @@ class TopDown:
         """(column, row) of points (N, 2+) of the map."""
         return np.stack([(points[:, 0] - self.west) / self.cell_m, (self.north - points[:, 1]) / self.cell_m], axis=1)
 
+    def overview(self, paths: Iterable[tuple[NDArray[np.float64], str]], pixels: int = 400) -> bytes:
+        """PNG of the whole map with paths (N, 3) in colours ``#rrggbb``."""
+        import cv2
+
+        scale = pixels / max(self.height.shape)
+        size = (round(self.height.shape[1] * scale), round(self.height.shape[0] * scale))
+        image = cv2.resize(self.picture(), size, interpolation=cv2.INTER_AREA)
+        for path, colour in paths:
+            points = np.int32((self.pixel(path) * scale).round())
+            rgb = tuple(bytes.fromhex(colour[1:]))
+            cv2.polylines(image, [points], False, rgb, 1, cv2.LINE_AA)
+            cv2.circle(image, points[-1].tolist(), 3, rgb, -1, cv2.LINE_AA)
+        return encode_png(image)
+
     def crop(self, path: NDArray[np.float64], goal: Sequence[float], side_m: float = 24.0, pixels: int = 216) -> bytes:
         """PNG of the surroundings of a path's end, with the path and the direction of the goal on it."""
         import cv2

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from navisplit.errors import ConfigError, UsageError, nearest_name
 
@@ -106,8 +107,54 @@ PROFILES: dict[str, Profile] = {
 """The profiles that ``--link`` knows. Both directions of a flight use the same one, with their own randomness."""
 
 
-def profile(name: str) -> Profile:
-    """The profile of that name. Raises UsageError with the nearest known name."""
+UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "ms": 1e-3, "s": 1.0, "%": 1e-2}
+SETTINGS = {"bandwidth": ("", "k", "M"), "latency": ("", "s", "ms"), "jitter": ("", "s", "ms"), "loss": ("", "%"),
+            "burst": ("", "s", "ms")}  # fmt: skip
+"""What may follow a profile's name, and in which units: bits/s, seconds, shares."""
+QUEUE_S, QUEUE_BYTES = 0.1, 1_400
+
+
+def profile(text: str) -> Profile:
+    """A profile by name, with changes if there are any: ``lte``, ``lte,latency=80ms,loss=0.1``, ``bandwidth=50k``.
+
+    ``loss`` is the share of packets lost in the long run, each by itself, or with ``burst`` in fades of that length.
+    A ``bandwidth`` comes with a queue of 0.1 s, a packet at least (our choice: deeper ones only deliver what is stale).
+    Raises UsageError with the nearest known name, ConfigError for a value out of range.
+    """
+    first, *rest = text.split(",")
+    name, changes = ("none", [first, *rest]) if "=" in first else (first, rest)
     if name not in PROFILES:
         raise UsageError(f"There is no link profile '{name}'.{nearest_name(name, PROFILES)}")
-    return PROFILES[name]
+    if not changes:
+        return PROFILES[name]
+    values = dict(_setting(change, text) for change in changes)
+    loss, burst_s = values.pop("loss", None), values.pop("burst", None)
+    if burst_s is not None and loss is None:
+        raise UsageError(f"Link '{text}': burst says how loss comes; expected loss=SHARE as well.")
+    fields = {"bandwidth": "bandwidth_bps", "latency": "latency_s", "jitter": "jitter_s"}
+    given: dict[str, Any] = {fields[key]: value for key, value in values.items()}
+    if "bandwidth" in values:
+        given["queue_bytes"] = max(QUEUE_BYTES, int(values["bandwidth"] / 8 * QUEUE_S))
+    changed = dataclasses.replace(PROFILES[name], name=text, **given)
+    return changed if loss is None else dataclasses.replace(changed.with_loss(loss, burst_s), name=text)
+
+
+def _setting(change: str, text: str) -> tuple[str, float]:
+    key, _, value = change.partition("=")
+    key = key.strip()
+    if key not in SETTINGS:
+        raise UsageError(f"Link '{text}': there is no setting '{key}'.{nearest_name(key, SETTINGS)}")
+    return key, quantity(key, value)
+
+
+def quantity(key: str, value: str) -> float:
+    """A setting's value with its unit, in bits/s, seconds or as a share. Raises UsageError."""
+    number = value.strip().rstrip("kMms%")
+    unit = value.strip()[len(number) :]
+    try:
+        if unit not in SETTINGS[key]:
+            raise ValueError
+        return float(number) * UNITS[unit]
+    except ValueError:
+        units = ", ".join(filter(None, SETTINGS[key]))
+        raise UsageError(f"A link's {key} is a number, in {units} or plain; got '{value}'.") from None

@@ -6,6 +6,7 @@ names a bag. The process ends with the flight: exit code 0 when it was flown and
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -20,11 +21,12 @@ from rclpy.parameter import Parameter
 
 from navisplit.config import FlightConfig
 from navisplit.errors import NaviSplitError
+from navisplit.evaluate.bags import describe
 from navisplit.evaluate.episode import Outcome
+from navisplit.evaluate.flight_log import FlightLog
+from navisplit.evaluate.single_flight import load_query, write_flight
 from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import OK, diagnostics
-from navisplit.nodes.flight_log import FlightLog
-from navisplit.nodes.mission_report import load_query, write_flight
 from navisplit.nodes.mission_topics import listen
 from navisplit.nodes.parameters import declare, declare_config, declare_optional_numbers
 from navisplit.nodes.recorder import Recorder
@@ -37,7 +39,7 @@ REPEAT_S = 10.0  # a status that has not changed
 
 
 class MissionNode(WorkerNode):
-    """Thin shell around ``navisplit.nodes.flight_log.FlightLog``."""
+    """Thin shell around ``navisplit.evaluate.flight_log.FlightLog``."""
 
     def __init__(self, query_of: Callable[[str], Any] = load_query, **node_arguments: Any) -> None:
         super().__init__("mission_node", **node_arguments)
@@ -53,13 +55,15 @@ class MissionNode(WorkerNode):
             check_route(route, self._query)
         self._log = FlightLog(route, self._config, query=self._query, timeout_s=timeout_s)
         self._begun_s = time.monotonic()
-        self._reported = False
+        self._reported, self._outcome = False, ""
         self._told = (0.0, "")
         self._status = self.get_logger().get_child("status")
         self._goal = self.create_publisher(PoseStamped, "goal_pose", qos.LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.STATE)
         listen(self, self._log, link_key())
-        self._recorder = Recorder(self, Path(record)) if record else None
+        self._recorder = None
+        if record:
+            self._recorder = Recorder(self, Path(record), describe(self._world, route, self._config, timeout_s))
         self._goal.publish(messages.goal_message(route.goal))
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # the flight must end also when the simulation stands still
         self.create_timer(WATCH_PERIOD_S, self._watch, clock=steady)
@@ -92,7 +96,7 @@ class MissionNode(WorkerNode):
             self.finish()
 
     def _report(self, outcome: Outcome, detail: str) -> None:
-        self._reported = True
+        self._reported, self._outcome = True, json.dumps({"outcome": outcome.value, "detail": detail})
         self.get_logger().info(f"{outcome.value}{': ' if detail else ''}{detail}; writing the report")
         write_flight(
             self._out,
@@ -117,7 +121,7 @@ class MissionNode(WorkerNode):
         if self._log.started and not self._reported:
             self._report(Outcome.ERROR, "interrupted")
         if self._recorder is not None:
-            self._recorder.close()
+            self._recorder.close(self._outcome)
             self._recorder = None
 
 

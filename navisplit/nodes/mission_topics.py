@@ -14,9 +14,9 @@ from std_msgs.msg import String, UInt8MultiArray
 
 from navisplit import wire
 from navisplit.errors import PacketError
+from navisplit.evaluate.flight_log import FlightLog
 from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import of_part
-from navisplit.nodes.flight_log import FlightLog
 
 
 def listen(node: Node, log: FlightLog, key: bytes | None, now_ns: Callable[[], int] = time.monotonic_ns) -> None:

@@ -40,13 +40,18 @@ TOPICS: tuple[tuple[str, type, QoSProfile], ...] = (
     ("edge/cmd_vel", TwistStamped, qos.SENSOR),
     ("/diagnostics", DiagnosticArray, qos.STATE),
 )
+DESCRIPTION, OUTCOME = "flight", "outcome"  # topics of what was asked for and what came of it: evaluate/bags.py
 CAPACITY = 512  # messages between the executor and the disk
 
 
 class Recorder:
-    """Records from its construction to ``close``. ``path`` is the .mcap file to write; one that exists is refused."""
+    """Records from its construction to ``close``. ``path`` is the .mcap file to write; one that exists is refused.
 
-    def __init__(self, node: WorkerNode, path: Path) -> None:
+    ``description`` of the flight, where there is one, becomes the first message, on ``flight``; the ``outcome`` that
+    ``close`` may get becomes the last.
+    """
+
+    def __init__(self, node: WorkerNode, path: Path, description: str = "") -> None:
         from rosbags.rosbag2 import StoragePlugin, Writer
         from rosbags.typesys import Stores, get_typestore
 
@@ -68,6 +73,9 @@ class Recorder:
             typename = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
             connection = self._writer.add_connection(topic, typename, typestore=types)
             node.create_subscription(kind, name, partial(self._put, connection), profile, raw=True)
+        self._types = types
+        if description:
+            self._write_text(DESCRIPTION, description)
         self._thread = node.start_worker(self._write, "recorder")
 
     def _put(self, connection: Any, data: bytes) -> None:
@@ -87,11 +95,18 @@ class Recorder:
             self._node.get_logger().error(f"recording stopped: {error}")
             self._stopped = True
 
-    def close(self) -> None:
+    def _write_text(self, name: str, text: str) -> None:
+        topic, typename = self._node.resolve_topic_name(name), "std_msgs/msg/String"
+        data = self._types.serialize_cdr(self._types.types[typename](data=text), typename)
+        self._writer.write(self._writer.add_connection(topic, typename, typestore=self._types), time.time_ns(), data)
+
+    def close(self, outcome: str = "") -> None:
         """Write what is queued and turn the bag into the one file that was asked for."""
         with contextlib.suppress(queue.Full):
             self._queue.put(None, timeout=5.0)
         self._thread.join(timeout=10.0)
+        if outcome and not self._stopped:
+            self._write_text(OUTCOME, outcome)
         self._writer.close()
         (written,) = self._folder.glob("*.mcap")
         written.replace(self._path)

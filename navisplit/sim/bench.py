@@ -80,7 +80,7 @@ def bench_steps(world: str | None, poses: int = 40, rounds: int = 5) -> list[tup
         steps.append((f"{title} triangles", measure))
     steps.append(("two threads", lambda: thread_rows(RayCaster(_generated("forest 50k")), poses, rounds)))
     steps.append(("100 drones and a lidar", _fleet_rows))
-    steps.append(("loading the worlds that ship", _load_rows))
+    steps.append(("loading the worlds that ship, and large ones", _load_rows))
     steps.append(("AirSim's client", _client_rows))
     return steps
 
@@ -94,11 +94,12 @@ def _fleet_rows() -> Iterator[Row]:
 
 
 def _load_rows() -> Iterator[Row]:
-    from navisplit.sim.bench_load import load_rows, start_rows
+    from navisplit.sim.bench_load import large_rows, load_rows, start_rows
     from navisplit.sim.worlds import world_names
 
     for world in world_names():
         yield from load_rows(world)
+    yield from large_rows()
     yield from start_rows()
 
 

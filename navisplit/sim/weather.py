@@ -21,6 +21,7 @@ FOG_PER_M = 0.1  # extinction at fog 1: 39 m until 2 % are left (Koschmieder's v
 DUST_PER_M = 0.045
 RAIN_PER_M = 0.004
 SNOW_PER_M = 0.008
+HAZE_LAYER_M = 30.0  # how deep fog and dust lie over the camera: the sun shines through so much of them (our choice)
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,16 @@ class Weather:
         return fog, DUST_PER_M * self.dust**1.5
 
     def light(self, light: Light) -> Light:
-        """The scene's light under it: rain and snow close the clouds, fog and dust soften the sun."""
+        """The scene's light under it: rain and snow close the clouds, fog and dust soften the sun, most when it is low.
+
+        What is lost of the sun on its way through the layer (Beer's law) comes from everywhere, as under clouds.
+        """
         cover = 0.0 if not self.enabled else min(1.0, 2.5 * max(self.rain, self.snow))
-        haze = 0.0 if not self.enabled else min(1.0, max(1.4 * self.fog, self.dust))
+        up = light.sun_direction[2] / max(math.hypot(*light.sun_direction), 1e-9)
+        haze = 1.0 - math.exp(-sum(self.extinction_per_m) * HAZE_LAYER_M / max(up, 0.1))
         if cover == haze == 0.0:
             return light
-        clouds = max(light.cloud_cover, 0.9 * cover, 0.75 * haze)
+        clouds = max(light.cloud_cover, 0.9 * max(cover, haze))
         return replace(light, cloud_cover=round(clouds, 3))
 
     def changed(self, name: str, value: float) -> Weather:

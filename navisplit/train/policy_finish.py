@@ -127,6 +127,11 @@ def card(
         for r in trained.rounds
     )
     checks = "\n".join(f"- {stage}: {result.words()}" for stage, result in checked.items()) or "- not checked"
+    worlds = settings.rounds * settings.worlds
+    flown_in = ", ".join(settings.families[:worlds])  # they take turns
+    again = f"navisplit train policy --out models/{name} --families {','.join(settings.families)}"
+    again += f" --rounds {settings.rounds} --worlds {settings.worlds} --flights {settings.flights}"
+    again += f" --steps {settings.steps} --rl-steps {settings.rl_steps} --seed {settings.seed}"
     tuned = f", then {settings.rl_steps} camera frames of PPO" if settings.rl_steps else ""
     parts = [
         "---\nlicense: apache-2.0\ntags: [navigation, imitation-learning, drone]\n---",
@@ -134,8 +139,8 @@ def card(
         f"A perceptron of {net.parameter_count:,} weights: from what the edge knows (docs/policies.md) to one of "
         f"{net.commands} velocity commands and a yaw rate. Flown with `--policy learned:{name}`. Licence: Apache-2.0.",
         "## Training",
-        f"Families {', '.join(settings.families)}; {settings.rounds} rounds of {settings.worlds} worlds and "
-        f"{settings.flights} flights each at {', '.join(f'{v:g}' for v in settings.speeds_mps)} m/s{tuned}; seed "
+        f"Families {flown_in}; rounds: {settings.rounds}, of {settings.worlds} worlds with {settings.flights} flights "
+        f"each, at {', '.join(f'{v:g}' for v in settings.speeds_mps)} m/s{tuned}; seed "
         f"{settings.seed}. What flies is the result of: {kept}.",
         "| round | flights | reached the goal | frames so far | cost on held-out frames (m) | choices that hit |\n"
         f"|---|---|---|---|---|---|\n{rounds}",
@@ -146,6 +151,6 @@ def card(
         "## Limits",
         "Trained in rendered, still worlds: it has not learned to wait for what moves. Made for the default camera.",
         "## Train it again",
-        f"```\nnavisplit train policy --out models/{name}\n```",
+        f"```\n{again}\n```",
     ]
     return "\n\n".join(parts) + "\n"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +13,8 @@ from navisplit.wire import AnswerPacket
 
 SKIP = "skip"
 """The choice to send nothing for a frame."""
+SKIP_MARGIN_S = 0.015
+"""Kept between a skipped frame's answer age and the guard's brake (our choice)."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,7 @@ class FixedGate:
         return self.branch
 
 
-@dataclass
-class RandomGate:
-    """A branch at random: the baseline of equal rate that a learned gate has to beat."""
-
-    branches: Sequence[str]
-    rng: np.random.Generator
-    weights: Sequence[float] | None = field(default=None)  # probabilities; None: all equal
-
-    def choose(self, inputs: GateInput) -> str:
-        """A branch drawn by the weights."""
-        return str(self.rng.choice(list(self.branches), p=self.weights))
+def may_skip(inputs: GateInput, frame_period_s: float, brake_after_s: float) -> bool:
+    """Whether the command in force stays younger than the guard's brake until the next frame has been answered."""
+    age_when_answered = inputs.answer_age_s + frame_period_s + inputs.round_trip_s
+    return age_when_answered + SKIP_MARGIN_S <= brake_after_s

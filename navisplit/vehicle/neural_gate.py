@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from navisplit import wire
 from navisplit.config import FlightConfig
 from navisplit.nets.gate import RegretNet, load_gate
-from navisplit.vehicle.gate import SKIP, GateInput
+from navisplit.vehicle.gate import SKIP, GateInput, may_skip
 from navisplit.vehicle.head import MAX_PAYLOAD
 
 if TYPE_CHECKING:
     from navisplit.nets.branch_set import BranchSet, BranchSpec
 
 NO_ANSWER_M = 0.0  # clearance to assume before the first answer: nothing is known to be free
-SKIP_MARGIN_S = 0.015  # kept between a skipped frame's answer age and the guard's brake (our choice)
 SAMPLES = (
     "speed",
     "climb",
@@ -76,7 +75,8 @@ class NeuralGate:
     def costs(self, inputs: GateInput, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Regret plus price of every choice (K,); infinite where it is not allowed now."""
         sizes = np.array([self.expected_bytes[name] for name in self.net.choices])
-        allowed = [self._affordable(n, inputs) and (n != SKIP or self._may_skip(inputs)) for n in self.net.choices]
+        skips = may_skip(inputs, self.frame_period_s, self.brake_after_s)
+        allowed = [self._affordable(n, inputs) and (n != SKIP or skips) for n in self.net.choices]
         costs = self.net.regret(features) + self.byte_weight * self.net.price_per_byte * sizes
         return np.where(allowed, costs, np.inf)
 
@@ -84,10 +84,6 @@ class NeuralGate:
     def lightest(self) -> str:
         """The branch with the fewest bytes: sent where the link affords none."""
         return min((n for n in self.net.choices if n != SKIP), key=self.expected_bytes.__getitem__)
-
-    def _may_skip(self, inputs: GateInput) -> bool:
-        age_when_answered = inputs.answer_age_s + self.frame_period_s + inputs.round_trip_s
-        return age_when_answered + SKIP_MARGIN_S <= self.brake_after_s
 
     def _affordable(self, name: str, inputs: GateInput) -> bool:
         if inputs.budget_bps is None:

@@ -17,10 +17,10 @@ from navisplit import wire
 from navisplit.config import FlightConfig
 from navisplit.errors import NaviSplitError
 from navisplit.evaluate.episode import Outcome
+from navisplit.evaluate.flight_log import SILENCE_S, FlightLog
 from navisplit.frames import Odometry, VelocityCommand
 from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import OK, WARN, diagnostics
-from navisplit.nodes.flight_log import SILENCE_S, FlightLog
 from navisplit.nodes.mission_node import MissionNode
 from navisplit.sim.worlds import Route
 from navisplit.vehicle.gate import SKIP

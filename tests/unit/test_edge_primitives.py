@@ -87,7 +87,7 @@ class Place:
         self.log_odds[int((x - ORIGIN[0]) / CELL_M), :, :] = 2.0
         return self
 
-    def judge(self, commands, velocity=(0, 0, 0), previous=None, at=CENTRE, **weights):
+    def judge(self, commands, velocity=(0, 0, 0), previous=None, at=CENTRE, only_best=False, **weights):
         local_map = LocalMap()
         local_map.log_odds = self.log_odds
         local_map.update_clearance()
@@ -97,6 +97,7 @@ class Place:
         return judge(
             np.asarray(commands, float), start, before, local_map.clearance, self.log_odds, ORIGIN, CELL_M,
             local_map.max_clearance_m, self.cost, 0.6, *self.airspace, Weights(**weights).vector(),
+            only_best,
         )  # fmt: skip
 
 
@@ -150,6 +151,25 @@ def test_flying_where_nobody_looked_costs_more_and_the_more_the_faster():
     commands = [EAST, (1.0, 0, 0)]
     extra = unknown.judge(commands)[0] - known.judge(commands)[0]
     assert extra[0] > 2 * extra[1] > 0
+
+
+@pytest.mark.parametrize("command", [(0, 3.0, 0), (0, 0, -1.5), (0, 0, 1.5), (-3.0, 0, 0)])
+def test_sideways_up_down_and_back_nothing_is_entered_that_was_not_seen(command):
+    place = Place()
+    i, j, k = ((CENTRE - ORIGIN) / CELL_M).astype(int)
+    place.log_odds[:] = 0.0
+    place.log_odds[i - 1 :, j - 2 : j + 3, k - 2 : k + 3] = -1.0  # a corridor to the east has been seen
+    _, safe = place.judge([EAST, command, STILL])
+    assert safe.tolist() == [True, False, True]
+
+
+def test_a_command_that_was_not_judged_to_its_end_is_not_the_best():
+    commands, place = fan(0.3, 0.0, 3.0), Place().wall(3.4)
+    cost, safe = place.judge(commands, velocity=EAST)
+    short, short_safe = place.judge(commands, velocity=EAST, only_best=True)
+    best = int(np.argmin(cost))
+    assert int(np.argmin(short)) == best and short[best] == cost[best] and short_safe[best] == safe[best]
+    assert (short <= cost).all() and (short < cost).any()
 
 
 def test_flying_close_by_costs_more_than_flying_in_the_middle():

@@ -12,7 +12,7 @@ import pytest
 from navisplit.config import FlightConfig, PolicyConfig
 from navisplit.errors import RouteError, UsageError
 from navisplit.evaluate import episode as record
-from navisplit.evaluate import runner
+from navisplit.evaluate import fleet, runner
 from navisplit.evaluate.crew import load_models
 from navisplit.evaluate.episode import Episode, Metrics, Outcome, Picture, Sample
 from navisplit.evaluate.flight import Flight, Limits, fly, with_airspace
@@ -100,6 +100,10 @@ class Blind:
         pass
 
 
+def piloted(models, policy):
+    return dataclasses.replace(models, make_policy=lambda config: policy)
+
+
 @pytest.mark.parametrize(
     "velocity, changes, outcome, detail",
     [
@@ -109,8 +113,8 @@ class Blind:
         ((-2, 0, 0), {"goal": (-6, 0, 2)}, Outcome.SUCCESS, ""),
     ],
 )
-def test_outcomes(renderer, oracle, monkeypatch, velocity, changes, outcome, detail):
-    monkeypatch.setattr("navisplit.evaluate.crew.make_policy", lambda config: Blind(velocity))
+def test_outcomes(renderer, oracle, velocity, changes, outcome, detail):
+    oracle = piloted(oracle, Blind(velocity))
     way = route(**{"goal": (20, 0, 2), **changes})
     flown = fly(renderer, way, ORACLE, oracle, seed=0, limits=Limits(5.0, 0.1))
     assert flown.outcome is outcome and detail in flown.detail
@@ -121,15 +125,15 @@ def test_outcomes(renderer, oracle, monkeypatch, velocity, changes, outcome, det
         assert len(flown.pictures) > 2
 
 
-def test_a_policy_that_answers_nonsense_never_reaches_the_motors(renderer, oracle, monkeypatch):
-    monkeypatch.setattr("navisplit.evaluate.crew.make_policy", lambda config: Blind((math.nan, 0, 0)))
+def test_a_policy_that_answers_nonsense_never_reaches_the_motors(renderer, oracle):
+    oracle = piloted(oracle, Blind((math.nan, 0, 0)))
     flown = fly(renderer, route((20, 0, 2)), ORACLE, oracle, seed=0, limits=Limits(1.0, 0.01))
     assert flown.outcome is Outcome.TIMEOUT and flown.metrics.path_m < 0.2
     assert flown.metrics.refused_packets == pytest.approx(10, abs=1)
 
 
-def test_what_breaks_in_flight_is_an_error_episode_and_not_the_end_of_the_evaluation(renderer, oracle, monkeypatch):
-    monkeypatch.setattr("navisplit.evaluate.crew.make_policy", lambda config: Blind("no velocity"))
+def test_what_breaks_in_flight_is_an_error_episode_and_not_the_end_of_the_evaluation(renderer, oracle):
+    oracle = piloted(oracle, Blind("no velocity"))
     flown = fly(renderer, route((20, 0, 2)), ORACLE, oracle, seed=0)
     assert flown.outcome is Outcome.ERROR and "ValueError" in flown.detail and flown.metrics.frames == 1
 
@@ -179,8 +183,8 @@ def test_the_routes_airspace_is_the_policys(renderer):
     assert (policy.min_z_m, policy.max_z_m) == (1.5, PolicyConfig().max_z_m)
 
 
-def test_a_row_leaves_empty_what_does_not_apply(renderer, oracle, monkeypatch):
-    monkeypatch.setattr("navisplit.evaluate.crew.make_policy", lambda config: Blind((0, 0, 0)))
+def test_a_row_leaves_empty_what_does_not_apply(renderer, oracle):
+    oracle = piloted(oracle, Blind((0, 0, 0)))
     row = fly(renderer, route((20, 0, 2)), ORACLE, oracle, seed=0, limits=Limits(1.0, 0.1)).row()
     assert row["time_to_goal_s"] == "" and row["bytes_per_metre"] == "" and row["outcome"] == "timeout"
     assert tuple(row) == record.COLUMNS
@@ -201,7 +205,7 @@ def made(route_id=1, outcome=Outcome.SUCCESS, seed=0, **changes):
 
 
 def test_a_recorded_flight_reads_back_as_it_was(tmp_path):
-    flown = dataclasses.replace(made(), pictures=(Picture(0.5, b"jpeg", b""),))
+    flown = dataclasses.replace(made(), pictures=(Picture(0.5, b"jpeg", b"", b"png", "b1"),), world="w")
     record.save(flown, tmp_path / "1.npz")
     back = record.load(tmp_path / "1.npz")
     assert repr(back) == repr(flown) and back.pictures == flown.pictures
@@ -222,6 +226,17 @@ def test_the_summary_has_exactly_the_promised_keys():
     assert s["spl"] == pytest.approx(0.45) and s["bytes_per_frame"] == 150 and s["bytes_per_metre"] == 30
     assert s["branch_use"] == {"b0": 0.5, "b1": 0.5} and s["model_hash"] == "00000abc"
     assert s["latency_ms"]["p50"] == 30.0  # frames that nothing was flown on do not count
+    assert s["outcomes"] == {"success": 2, "collision": 1, "timeout": 1} | dict.fromkeys(
+        ("out_of_bounds", "failsafe", "error"), 0
+    )
+    late = [
+        dataclasses.replace(f, metrics=dataclasses.replace(f.metrics, time_to_goal_s=t))
+        for f, t in zip(flights, (8.0, None, None, 9.0), strict=True)
+    ]
+    assert summarise(late, {}, 0, None)["means"]["time_to_goal_s"] == {
+        "mean": 8.5,
+        "n": 2,
+    }  # failures are not averaged in
     json.dumps(s, allow_nan=False)
 
 
@@ -261,26 +276,27 @@ def stand_in(tmp_path, monkeypatch, renderer):
     """A runner whose flights cost nothing: returns (run, list of flown route ids)."""
     flown = []
 
-    class Bench:
-        def __init__(self, evaluation, models, query):
-            self.seed = evaluation.seed
+    class Stub(fleet.Hangar):
+        def query(self, site):
+            return renderer.query
 
-        def fly(self, way):
-            if way.id == stop_at:
+        def fly(self, job):
+            if job.route.id == stop_at:
                 raise KeyboardInterrupt
-            flown.append(way.id)
-            return made(way.id, Outcome.COLLISION if way.id == 2 else Outcome.SUCCESS, self.seed, time_s=10.0)
+            flown.append(job.route.id)
+            outcome = Outcome.COLLISION if job.route.id == 2 else Outcome.SUCCESS
+            return made(job.route.id, outcome, job.seed, time_s=10.0).in_world(job.site.name)
 
     stop_at = -1
-    routes = tmp_path / "r.csv"
+    routes, world = tmp_path / "r.csv", tmp_path / "w.sdf"
+    world.write_text("a world")
     write_routes(routes, [route((18, 0, 2), id=i) for i in (0, 1, 2, 3)])
-    monkeypatch.setattr(runner, "Bench", Bench)
-    monkeypatch.setattr(runner, "_load_query", lambda world: renderer.query)
 
     def run(stop=-1, **changes):
         nonlocal stop_at
         stop_at = stop
-        return runner.evaluate(runner.Evaluation("w", str(routes), **{"flight": ORACLE, **changes}), tmp_path / "out")
+        evaluation = runner.Evaluation((str(world),), str(routes), **{"flight": ORACLE, **changes})
+        return runner.evaluate(evaluation, tmp_path / "out", hangar=Stub())
 
     return run, flown
 
@@ -301,13 +317,22 @@ def test_ctrl_c_keeps_what_is_finished_and_a_rerun_flies_the_rest(stand_in, tmp_
     ]
 
 
-def test_another_evaluation_does_not_mix_into_the_folder(stand_in):
+def test_an_evaluation_says_which_world_and_which_ways_were_flown(stand_in):
+    run, _ = stand_in
+    site = run().summary["config"]["sites"]["w"]
+    assert site["route_ids"] == [0, 1, 2, 3] and len(site["world"]) == len(site["ways"]) == 8
+
+
+def test_another_evaluation_does_not_mix_into_the_folder(stand_in, tmp_path):
     run, flown = stand_in
     run()
     with pytest.raises(UsageError, match=r"other settings \(seed differ\)"):
         run(seed=1)
     with pytest.raises(UsageError, match=r"other settings \(flight differ\)"):
         run(flight=dataclasses.replace(ORACLE, weather="rain=0.5"))
+    write_routes(tmp_path / "r.csv", [route((17, 0, 2), id=i) for i in (0, 1, 2, 3)])
+    with pytest.raises(UsageError, match=r"other settings \(sites differ\)"):  # the same numbers, other ways
+        run()
     assert flown == [0, 1, 2, 3]
 
 
@@ -322,5 +347,5 @@ def test_a_route_inside_an_obstacle_is_refused_before_the_first_flight(stand_in,
 def test_an_unknown_policy_is_refused_before_the_first_flight(stand_in, monkeypatch, tmp_path, renderer):
     config = dataclasses.replace(ORACLE, policy=PolicyConfig(name="plan"))
     with pytest.raises(UsageError, match="no policy 'plan'"):
-        runner.evaluate(runner.Evaluation("w", str(tmp_path / "r.csv"), config), tmp_path / "out")
+        runner.evaluate(runner.Evaluation(("w",), str(tmp_path / "r.csv"), config), tmp_path / "out")
     assert not (tmp_path / "out").exists()

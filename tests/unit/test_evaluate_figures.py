@@ -108,11 +108,12 @@ def test_pictures_keep_their_colours():
 def test_a_picture_that_was_not_kept_is_drawn_again_from_its_view():
     class Renderer:
         def render(self, view, layer=None):
-            return type("Frame", (), {"rgb": np.full((16, 16, 3), view, np.uint8)})
+            return type("Frame", (), {"rgb": np.full((16, 16, 3), view, np.uint8), "depth": np.full((16, 16), view)})
 
     made = develop([Shot(0.1 * i, Film(Renderer(), 10 * i)) for i in range(9)])
     assert [p.time_s for p in made] == pytest.approx([0.0, 0.4, 0.8])
     assert [decoded(p.rgb_jpeg)[8, 8, 0] for p in made] == pytest.approx([0, 40, 80], abs=2)
+    assert all(decoded(p.truth_png).shape == (8, 8, 3) for p in made)  # as the tail's depth
     assert all(p.rgb_jpeg == p.depth_png == b"" for p in develop([Shot(0.1 * i) for i in range(9)]))
 
 

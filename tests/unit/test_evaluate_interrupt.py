@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from navisplit.evaluate.runner import _sigint_deferred
+from navisplit.evaluate.fleet import sigint_deferred
 
 
 def test_a_ctrl_c_while_workers_are_started_counts_right_after():
     reached = False
     with pytest.raises(KeyboardInterrupt):
-        with _sigint_deferred():
+        with sigint_deferred():
             os.kill(os.getpid(), signal.SIGINT)
             reached = True
         pytest.fail("the signal was lost")
@@ -23,7 +23,7 @@ def test_a_ctrl_c_while_workers_are_started_counts_right_after():
 
 def test_a_process_started_meanwhile_is_not_reached_by_it():
     ask = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
-    with _sigint_deferred():
+    with sigint_deferred():
         inside = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True).stdout
     outside = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True).stdout
     assert (inside.strip(), outside.strip()) == ("True", "False")

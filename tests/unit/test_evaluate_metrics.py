@@ -14,10 +14,20 @@ from navisplit.errors import PacketError, UsageError
 from navisplit.evaluate import episode as record
 from navisplit.evaluate.crew import Models, load_models
 from navisplit.evaluate.episode import Episode, Metrics, Outcome, Sample
-from navisplit.evaluate.metrics import EnergyModel, mcnemar, measure, newcombe_paired, percentiles, spl, wilson
+from navisplit.evaluate.metrics import (
+    EnergyModel,
+    jerk_rms,
+    mcnemar,
+    measure,
+    newcombe_paired,
+    percentiles,
+    spl,
+    wilson,
+)
 from navisplit.evaluate.oracle import ORACLE, Oracle
 from navisplit.evaluate.summary import git_revision, summarise
-from navisplit.vehicle.gate import FixedGate, RandomGate
+from navisplit.vehicle.gate import FixedGate
+from navisplit.vehicle.simple_gates import HeuristicGate, RandomGate
 
 PATH = np.array([[0, 0, 2], [3, 0, 2], [3, 4, 2.0]])  # 7 m
 
@@ -28,9 +38,10 @@ def sample(size=100, latency_ms=float("nan"), branch="b0", time_s=0.0):
 
 def measured(**changes):
     given = dict(
-        success=True, path=PATH, speeds=[0.0, 3.0, 2.0], time_s=3.5, goal=(3.0, 4.0, 3.0), shortest_m=6.0,
+        success=True, path=PATH, velocities=[[0, 0, 0], [3, 0, 0], [0, 0, -2]], times_s=[0, 1, 3.5], time_s=3.5,
+        goal=(3.0, 4.0, 3.0), shortest_m=6.0,
         samples=[sample(100, 20.0), sample(300, 40.0), sample(200)], clearances=[2.0, 0.5, np.inf, 1.0], crowding=0.25,
-        stale_commands=2, refused_packets=1, energy=EnergyModel(100.0, 10.0, 1e-3), head_s=0.5,
+        stale_commands=2, refused_packets=1, energy=EnergyModel(100.0, 10.0, 1e-3), head_s=0.5, cruise_mps=3.0,
     )  # fmt: skip
     return measure(**{**given, **changes})
 
@@ -60,9 +71,23 @@ def test_a_failed_flight_has_no_time_to_the_goal_and_no_spl_but_its_progress_cou
 
 
 def test_a_flight_that_never_moved_has_no_figures_made_up():
-    m = measured(path=PATH[:1], speeds=[], time_s=0.0, samples=[], clearances=[])
+    m = measured(path=PATH[:1], velocities=[], times_s=[], time_s=0.0, samples=[], clearances=[])
     assert (m.path_m, m.speed_mean_mps, m.speed_max_mps) == (0.0, 0.0, 0.0)
-    assert m.bytes_per_frame is m.bytes_per_metre is m.age_p50_ms is m.clearance_min_m is None
+    assert m.bytes_per_frame is m.bytes_per_metre is m.age_p50_ms is m.clearance_min_m is m.jerk_rms_mps3 is None
+
+
+def test_scores_by_time_are_shares_of_the_optimum_at_cruise_speed():
+    m = measured(time_s=8.0)  # the way of 6 m takes 2 s at 3 m/s
+    assert (m.sct, m.barn) == (0.25, 0.25)
+    assert measured(time_s=3.0).barn == 0.5 and measured(time_s=1.0).sct == 1.0  # never more than its most
+    assert measured(success=False).sct == measured(success=False).barn == 0.0
+
+
+def test_jerk_is_that_of_the_motion_however_it_was_sampled():
+    times = np.sort(np.random.default_rng(0).uniform(0, 10, 900))
+    speeds = 0.5 * 2.0 * times**2  # a jerk of 2 m/s^3 along x
+    assert jerk_rms(np.stack([speeds, 0 * times, 0 * times], axis=1), times) == pytest.approx(2.0, abs=0.3)
+    assert jerk_rms(np.tile([3.0, 0, 0], (50, 1)), np.arange(50) / 50) == 0.0
 
 
 def test_percentiles_leave_out_what_is_not_finite():
@@ -198,7 +223,16 @@ def test_every_flight_gets_objects_of_its_own():
     assert first.server.session().policy is not second.server.session().policy
 
 
-@pytest.mark.parametrize(("branch", "kind"), [("random", RandomGate), ("b1", FixedGate), ("gate", str)])
+@pytest.mark.parametrize(
+    ("branch", "kind"),
+    [
+        ("random", RandomGate),
+        ("random:b1=1", RandomGate),
+        ("heuristic", HeuristicGate),
+        ("b1", FixedGate),
+        ("gate", str),
+    ],
+)
 def test_the_branch_of_the_configuration_decides_who_chooses(branch, kind):
     made = []
     models = Models(7, ("b0", "b1"), head=object(), tail=object(), make_gate=lambda c: made.append(c) or "a gate")

@@ -124,6 +124,13 @@ def test_it_flies_from_memory_without_an_image_and_forgets_on_reset():
     assert again.command.yaw_rate == first.command.yaw_rate
 
 
+def test_the_policy_that_ships_is_found_by_its_name_and_flies():
+    policy = make_policy(CONFIG)
+    decision = policy.act(post(10), VIEW, state(), 0)
+    assert decision.command.velocity[0] > 1.0  # the way is free
+    assert isinstance(policy.hash, int)
+
+
 def saved(folder, **notes):
     save_policy(random_net(), folder, **notes)
     return folder

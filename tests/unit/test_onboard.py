@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from navisplit import wire
 from navisplit.frames import Odometry, VelocityCommand
-from navisplit.vehicle.gate import SKIP, FixedGate, RandomGate
+from navisplit.vehicle.gate import SKIP, FixedGate
 from navisplit.vehicle.onboard import Onboard
 
 GOAL = np.array([20.0, 5.0, 2.0])
@@ -81,15 +80,6 @@ def test_the_gate_is_told_the_newest_answer_and_its_age():
     assert after.answer.stamp_ns == 200 and after.answer_age_s == pytest.approx(0.2)
     assert after.previous == "b0" and after.since_sent_s == pytest.approx(0.2000002)
     assert after.summary.tolist() == [0, 1, 2]
-
-
-def test_the_random_gate_draws_by_its_weights_and_its_seed():
-    def draw(seed):
-        gate = RandomGate(["b0", "b1"], np.random.default_rng(seed), [0.25, 0.75])
-        return [gate.choose(None) for _ in range(400)]
-
-    assert draw(1) == draw(1) and draw(1) != draw(2)
-    assert 60 < Counter(draw(3))["b0"] < 140
 
 
 def test_the_fixed_gate_never_changes():

@@ -30,7 +30,7 @@ def picture():
 def test_a_second_start_bakes_nothing_and_draws_the_same_bytes(folder, monkeypatch):
     first = picture()
     kinds = {path.name.split("-")[0] for path in folder.iterdir()}
-    assert kinds == {"hierarchy", "openness", "atlas", "shadow"}
+    assert kinds == {"hierarchy", "surface", "atlas", "shadow"}
 
     def refuse(*_):
         raise AssertionError("baked again")
@@ -79,7 +79,7 @@ def test_another_world_light_or_version_is_not_taken_from_the_file(folder, monke
     before = set(folder.iterdir())
     RayCaster(Scene("b", (*SCENE.objects, box("more", (5, 5, 1), (1, 1, 1), 1, 3)), MATERIALS), shadow_resolution=64)
     names = {path.name.split("-")[0] for path in set(folder.iterdir()) - before}
-    assert names == {"hierarchy", "openness", "shadow"}  # the materials are the same
+    assert names == {"hierarchy", "surface", "shadow"}  # the materials are the same
     for change in ("VERSION", "_code"):
         before = set(folder.iterdir())
         monkeypatch.setattr(baked, change, 10**6 if change == "VERSION" else lambda: "other")

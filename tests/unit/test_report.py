@@ -27,7 +27,7 @@ def flight(route_id=0, outcome=Outcome.SUCCESS, clearance=1.0, frames=30, detail
         Sample(0.1 * i, (0.3 * i, float(route_id), 2.0), (3.0, 0.0, 0.0), "b1" if i % 3 else "b0", 200, 40.0 + i % 5)
         for i in range(frames)
     )
-    pictures = () if outcome is Outcome.SUCCESS else (Picture(1.0, JPEG, PNG), Picture(1.4, JPEG, b""))
+    pictures = () if outcome is Outcome.SUCCESS else (Picture(1.0, JPEG, PNG, PNG, "b0"), Picture(1.4, JPEG, b""))
     use = {"b0": frames // 3, "b1": frames - frames // 3}
     return Episode(route_id, 0, outcome, Metrics(**numbers), use, detail, (0, 0, 2), (9, 0, 2), samples, pictures)
 
@@ -53,7 +53,7 @@ def top_down():
 
 @pytest.fixture(scope="module")
 def page(flights, top_down):
-    return render_report(flights, summarise(flights, {"world": "w"}, 7, 12.0), top_down)
+    return render_report(flights, summarise(flights, {"world": "w"}, 7, 12.0), {"": top_down})
 
 
 def test_the_page_needs_nothing_else(page):
@@ -74,7 +74,15 @@ def test_text_from_outside_is_escaped(page):
 
 def test_failures_are_shown_as_pictures_with_a_map(page):
     assert page.count("what the drone saw") == 4 and page.count("what the edge thought") == 2
+    assert page.count("what was there") == 2 and page.count("no answer") == 2 and "1.0 s b0" in page
     assert page.count("24 m around the end") == 2
+
+
+def test_flights_in_several_worlds_are_told_world_by_world(flights, top_down):
+    flown = [e.in_world("hill" if e.route_id % 2 else "dale") for e in flights]
+    told = render_report(flown, summarise(flown, {"world": "two"}, 7, 12.0), {"hill": top_down, "dale": top_down})
+    assert "Success by world" in told and "hill: 4 of 5" in told and "dale: 5 of 6" in told
+    assert "hill, route 9" in told and told.count("alt='flights in ") == 2
 
 
 def test_failures_come_first_among_the_worst_then_the_narrowest(flights):
@@ -84,7 +92,7 @@ def test_failures_come_first_among_the_worst_then_the_narrowest(flights):
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_report_of_one_flight_or_none_is_written(tmp_path, count, top_down):
     flights = [flight(5, Outcome.COLLISION)][:count]
-    path = write_report(flights, summarise(flights, {}, 0, None), tmp_path, top_down)
+    path = write_report(flights, summarise(flights, {}, 0, None), tmp_path, {"": top_down})
     text = path.read_text()
     assert path.name == "report.html" and ("The end of the flight" in text) == bool(count)
 

@@ -165,6 +165,9 @@ def test_rain_closes_the_clouds_and_calm_weather_leaves_the_light_alone():
     light = Light(cloud_cover=0.2)
     assert Weather(rain=0.5).light(light).cloud_cover == 0.9
     assert Weather(road_snow=1.0).light(light) is light
+    high, low = (replace(light, cloud_cover=0.0, sun_direction=(0.9, 0.0, up)) for up in (0.9, 0.08))
+    for air in (Weather(fog=0.4), Weather(dust=0.5)):  # no hard shadows of a low sun in fog, nor in a dust storm
+        assert air.light(high).cloud_cover + 0.2 < air.light(low).cloud_cover and air.light(low).cloud_cover > 0.7
     assert Weather(rain=1.0, enabled=False).light(light) is light
 
 

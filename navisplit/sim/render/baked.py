@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 VERSION = 1
 """To be raised when a baked array changes its meaning by something outside of ``_MAKERS``."""
 
-_MAKERS = ("ambient", "atlas", "bvh", "shadow", "trace")
+_MAKERS = ("ambient", "atlas", "bvh", "shadow", "surface", "trace")
 """Modules that bake: an edit of one makes everything anew."""
 
 LIMIT_BYTES = 1 << 30

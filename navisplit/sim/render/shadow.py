@@ -64,9 +64,9 @@ def _bake(triangles: Floats, sun: ArrayLike, resolution: int) -> ShadowMap:
     low, high = seen.min(0) - _MARGIN_M, seen.max(0) + _MARGIN_M
     # The map covers where the triangles are, not the empty fields around: its texels are the sharpness of shadows.
     tail = int(_OUTSKIRTS * (len(seen) - 1))
-    ranked = np.partition(seen[:, :2], (tail, len(seen) - 1 - tail), axis=0)
-    low[:2] = np.maximum(low[:2], ranked[tail] - _OUTSKIRTS_MARGIN_M)
-    high[:2] = np.minimum(high[:2], ranked[len(seen) - 1 - tail] + _OUTSKIRTS_MARGIN_M)
+    ranked = np.partition(np.ascontiguousarray(seen[:, :2].T), (tail, len(seen) - 1 - tail), axis=1)
+    low[:2] = np.maximum(low[:2], ranked[:, tail] - _OUTSKIRTS_MARGIN_M)
+    high[:2] = np.minimum(high[:2], ranked[:, len(seen) - 1 - tail] + _OUTSKIRTS_MARGIN_M)
     texel = float(max(high[0] - low[0], high[1] - low[1])) / resolution
     scale = np.array([1.0 / texel, 1.0 / texel, 1.0])
     to_texel = np.concatenate([axes * scale[:, None], (-low * scale)[:, None]], axis=1).astype(np.float32)

@@ -45,29 +45,42 @@ def build_surface(scene: Scene, query: SceneQuery, ambient_occlusion: bool) -> S
             f"found {kinds[:, 0].min()}..{kinds[:, 0].max()}. Add the material to the scene or fix the index."
         )
     tile_m = np.array([m.tile_m or 0.0 for m in scene.materials], np.float32)
-    normals = _unit(np.concatenate([np.asarray(o.normals, np.float32).reshape(-1, 3) for o in scene.objects]))
-    values = np.zeros((len(order), 25), np.float32)
-    values[:, 0:9] = normals[faces[order]].reshape(-1, 9)
+    soft = np.array([m.foliage for m in scene.materials], np.bool_)
+    normals = np.concatenate([np.asarray(o.normals, np.float32).reshape(-1, 3) for o in scene.objects])
+    uv, kinds = _mesh_uv(scene), np.ascontiguousarray(kinds[order])
+
+    def make() -> Arrays:
+        values, modes = _gather(query, _unit(normals), uv, kinds[:, 0], (tile_m, soft), ambient_occlusion)
+        return {"values": values, "modes": modes}
+
+    def fits(a: Arrays) -> bool:
+        return shaped(a["values"], np.float32, len(order), 25) and shaped(a["modes"], np.int32, len(order))
+
+    if scene.triangle_count >= WORTH_TRIANGLES:
+        looks = tile_m, soft, ambient_occlusion, OCCLUSION_RADIUS_M
+        found = recall("surface", fingerprint(query.vertices, faces, order, normals, uv, kinds, *looks), make, fits)
+    else:
+        found = make()
+    kinds[:, 1] = found["modes"]
+    return Surface(found["values"], kinds)
+
+
+def _gather(
+    query: SceneQuery, normals: Floats, uv: Floats, material: Ints, looks: tuple[Floats, NDArray[np.bool_]], ao: bool
+) -> tuple[Floats, Ints]:
+    """Values (T, 25) and modes (T,) of ``Surface``, of unit normals (V, 3) and uv (V, 2) of the vertices.
+
+    ``material`` (T,) in leaf order; ``looks``: tile (m, 0 = mapped by uv) and foliage of each material.
+    """
+    corners, tile_m = query.faces[query.bvh.order], looks[0][material]
+    values = np.zeros((len(corners), 25), np.float32)
+    values[:, 0:9] = normals[corners].reshape(-1, 9)
     values[:, 9:12] = 1.0
-    if ambient_occlusion:
-        soft = np.array([m.foliage for m in scene.materials], np.bool_)[kinds[order, 0]]
-        values[:, 9:12] = _openness(query, normals, soft)[faces[order]]
-    values[:, 12:18] = _mesh_uv(scene)[faces[order]].reshape(-1, 6)
-    kinds = np.ascontiguousarray(kinds[order])
-    _map_faces(query, values, kinds, tile_m)
-    return Surface(values, kinds)
-
-
-def _openness(query: SceneQuery, normals: Floats, soft: NDArray[np.bool_]) -> Floats:
-    """Of the vertices (V,); kept on disk for a scene that is worth it."""
-
-    def bake() -> Arrays:
-        return {"openness": bake_exposure(query.bvh, query.vertices, normals, query.faces, soft)}
-
-    if query.scene.triangle_count < WORTH_TRIANGLES:
-        return bake()["openness"]
-    key = fingerprint(query.vertices, query.faces, normals, soft, OCCLUSION_RADIUS_M)
-    return recall("openness", key, bake, lambda a: shaped(a["openness"], np.float32, len(normals)))["openness"]
+    if ao:
+        soft = looks[1][material]
+        values[:, 9:12] = bake_exposure(query.bvh, query.vertices, normals, query.faces, soft)[corners]
+    values[:, 12:18] = uv[corners].reshape(-1, 6)
+    return values, _map_faces(query, values, tile_m)
 
 
 def ground_colour(surface: Surface, query: SceneQuery, atlas: Atlas) -> Floats:
@@ -90,9 +103,11 @@ def _mesh_uv(scene: Scene) -> Floats:
     return np.concatenate(parts)
 
 
-def _map_faces(query: SceneQuery, values: Floats, kinds: Ints, tile_m: Floats) -> None:
-    """Project flat and ground-like faces once, here; leave curved ones to the kernel; note density and directions."""
-    tile = tile_m[kinds[:, 0]]
+def _map_faces(query: SceneQuery, values: Floats, tile: Floats) -> Ints:
+    """Project flat and ground-like faces once, here; leave curved ones to the kernel; note density and directions.
+
+    ``tile`` (T,) metres, 0 = mapped by uv. Returns the mode (T,) of each face.
+    """
     corners, face = query.bvh.triangles.reshape(-1, 3, 3), query.face_normals
     corner_normals = values[:, 0:9].reshape(-1, 3, 3)
     tiled = tile > 0
@@ -111,11 +126,11 @@ def _map_faces(query: SceneQuery, values: Floats, kinds: Ints, tile_m: Floats) -
     uv = np.stack([np.einsum("tkc,tc->tk", corners, axis) * scale[:, None] for axis in (along, down)], axis=2)
     uv -= np.floor(uv.min(1, keepdims=True))  # whole tiles off: keeps precision
     values[:, 12:18] = np.where(projected[:, None], uv.reshape(-1, 6), values[:, 12:18])
-    kinds[:, 1] = np.where(tiled & ~projected, TRIPLANAR, MAPPED)
     meshed = ~tiled
     values[:, 18] = np.where(tiled, scale, _density(corners, values[:, 12:18].reshape(-1, 3, 2)))
     values[:, 19:22] = np.where(meshed[:, None], 0.0, along)
     values[:, 22:25] = np.where(meshed[:, None], 0.0, down)
+    return np.where(tiled & ~projected, TRIPLANAR, MAPPED).astype(np.int32)
 
 
 def _density(corners: Floats, uv: Floats) -> Floats:

@@ -7,6 +7,7 @@ Poses follow SDF: a visual's pose is in its model, a model's pose is in the map 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -30,9 +31,9 @@ class Pose:
     orientation: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
 
     @classmethod
-    def from_euler(cls, position: ArrayLike, roll: float = 0.0, pitch: float = 0.0, yaw: float = 0.0) -> Pose:
+    def from_euler(cls, position: Iterable[float], roll: float = 0.0, pitch: float = 0.0, yaw: float = 0.0) -> Pose:
         """From a position and intrinsic z-y-x angles in radians, as SDF's ``<pose>`` has them."""
-        x, y, z = (float(v) for v in np.asarray(position, np.float64))
+        x, y, z = (float(v) for v in position)
         return cls((x, y, z), tuple(float(q) for q in quaternion_from_euler(roll, pitch, yaw)))
 
     def rotation(self) -> Array:
@@ -45,6 +46,10 @@ class Pose:
 
     def __matmul__(self, inner: Pose) -> Pose:
         """The pose of ``inner``, given in this pose's frame, in the parent frame."""
+        if inner == _NO_POSE:  # most links and many models stand where their parent does
+            return self
+        if self == _NO_POSE:
+            return inner
         x, y, z = (float(v) for v in self.apply(np.asarray(inner.position)[None])[0])
         turned = quaternion_multiply(self.orientation, inner.orientation)
         return Pose((x, y, z), tuple(float(q) for q in turned))
@@ -54,6 +59,9 @@ class Pose:
         x, y, z, w = self.orientation
         px, py, pz = (float(v) for v in -(self.rotation().T @ np.asarray(self.position)))
         return Pose((px, py, pz), (-x, -y, -z, w))
+
+
+_NO_POSE = Pose()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The report of one live flight: the same files as an evaluation of one route."""
+"""The report of one live or recorded flight: the same files as an evaluation of one route."""
 
 from __future__ import annotations
 
@@ -34,14 +34,19 @@ def write_flight(
     config: FlightConfig,
     query: SceneQuery | None,
     model_hash: int,
-    real_time_factor: float,
+    real_time_factor: float | None,
+    more: str = "",
 ) -> Path:
-    """Write ``episodes.csv``, ``summary.json`` and ``report.html`` into ``out``; returns the report's path."""
+    """Write ``episodes.csv``, ``summary.json`` and ``report.html`` into ``out``; returns the report's path.
+
+    ``more``: sections of the report, as ``render_report`` has it.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    name = Path(world).stem if world else None
-    mapping = {"world": name, "route_ids": [episode.route_id], "flight": to_mapping(config)}
+    name = Path(world).stem if world else ""
+    episode = episode.in_world(name)
+    mapping = {"world": name or None, "route_ids": [episode.route_id], "flight": to_mapping(config)}
     summary = summarise([episode], mapping, model_hash, real_time_factor)
     write_csv([episode], out / "episodes.csv")
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
     top_down = survey_flights(query, [episode], config.policy.max_z_m) if query is not None else None
-    return write_report([episode], summary, out, top_down)
+    return write_report([episode], summary, out, {name: top_down} if top_down is not None else {}, more=more)

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from navisplit.config import FlightConfig
 from navisplit.evaluate.episode import Episode, Outcome, Sample
-from navisplit.evaluate.flight import BODY_RADIUS_M, CROWDED_M, NEAR_M, Limits
+from navisplit.evaluate.flight import Limits
 from navisplit.evaluate.metrics import EnergyModel, measure
 from navisplit.evaluate.pictures import Shot, develop
+from navisplit.evaluate.surroundings import clearances, crowding
 from navisplit.frames import Odometry, Vector
 from navisplit.sim.worlds import Route
 from navisplit.vehicle.gate import SKIP
@@ -50,7 +51,9 @@ class FlightLog:
         self._sample_of: dict[int, int] = {}
         self._answered: set[int] = set()
         self._path: list[Vector] = []
-        self._speeds: list[float] = []
+        self._velocities: list[Vector] = []
+        self._times_s: list[float] = []
+        self._guarded_s = 0.0
         self._shots: deque[Shot] = deque(maxlen=32)
 
     @property
@@ -78,11 +81,17 @@ class FlightLog:
         """The vehicle's state."""
         if self._odometry and odometry.stamp_ns <= self._odometry[-1].stamp_ns:
             return
+        if self.started and self.stage != "edge":
+            self._guarded_s += (odometry.stamp_ns - self._odometry[-1].stamp_ns) * 1e-9
         self._odometry.append(odometry)
         self._heard_ns = now_ns
         if self.started:
-            self._path.append(odometry.position)
-            self._speeds.append(float(np.linalg.norm(odometry.velocity)))
+            self._note_motion(odometry)
+
+    def _note_motion(self, odometry: Odometry) -> None:
+        self._path.append(odometry.position)
+        self._velocities.append(odometry.velocity)
+        self._times_s.append(self.elapsed_s)
 
     def on_collision(self, name: str) -> None:
         """What the collision sensor names, empty for nothing; before the start (a landed vehicle) it does not count."""
@@ -123,8 +132,7 @@ class FlightLog:
             self._start_ns, self._started_ns = self._odometry[-1].stamp_ns, self._heard_ns
             self._samples.clear()
             self._sample_of.clear()
-            self._path.append(self._odometry[-1].position)
-            self._speeds.append(float(np.linalg.norm(self._odometry[-1].velocity)))
+            self._note_motion(self._odometry[-1])
         self._answered.add(stamp_ns)
         if stamp_ns in self._sample_of:
             vehicle_ns = self._odometry[-1].stamp_ns + (now_ns - self._heard_ns)
@@ -198,17 +206,20 @@ class FlightLog:
         metrics = measure(
             success=outcome is Outcome.SUCCESS,
             path=path,
-            speeds=self._speeds,
+            velocities=self._velocities,
+            times_s=self._times_s,
             time_s=self.elapsed_s,
             goal=self.route.goal,
             shortest_m=self.route.length_m,
             samples=samples,
-            clearances=[] if self._query is None else self._clearances(places),
-            crowding=self._crowding(),
+            clearances=[] if self._query is None else clearances(self._query, places),
+            crowding=None if self._query is None else crowding(self._query, path[0], self.route.goal),
             stale_commands=self._guard_counters["stale"],
             refused_packets=sum(n for name, n in self._guard_counters.items() if name.startswith("refused")),
             energy=EnergyModel(),
             head_s=self.config.timing.head_s,
+            cruise_mps=self.config.policy.speed_mps,
+            guarded_s=self._guarded_s,
         )
         return Episode(
             route_id=self.route.id,
@@ -222,17 +233,6 @@ class FlightLog:
             samples=tuple(samples),
             pictures=develop(self._shots),
         )
-
-    def _clearances(self, points: Any) -> Any:
-        return np.maximum(self._query.nearest(points, NEAR_M)[0] - BODY_RADIUS_M, 0.0)
-
-    def _crowding(self) -> float | None:
-        if self._query is None:
-            return None
-        way = self.route.goal - self._path[0]
-        steps = max(2, int(np.linalg.norm(way) / 0.5))
-        line = self._path[0] + way * np.linspace(0.0, 1.0, steps)[:, None]
-        return float(np.mean(self._query.nearest(line, NEAR_M)[0] < CROWDED_M))
 
 
 def _three(vector: Vector) -> tuple[float, float, float]:
