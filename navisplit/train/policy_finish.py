@@ -96,8 +96,9 @@ def draw_curves(curves: dict[str, Any], path: Path, log: Log) -> None:
     except ImportError:
         log(f"{path.name} is not drawn, as matplotlib is missing (pip install 'navisplit[train]')")
         return
-    figure = Figure(figsize=(11, 3.2), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
+    tuned = [r for r in curves["reinforcement"] if "return" in r]
+    figure = Figure(figsize=(11.0 if tuned else 7.5, 3.2), layout="constrained")
+    left, middle, *rest = figure.subplots(1, 3 if tuned else 2)
     rows = curves["imitation"]
     left.plot([r["step"] for r in rows], [r["expected_cost_m"] for r in rows], label="expected cost")
     left.plot([r["step"] for r in rows], [r["chosen_cost_m"] for r in rows], label="cost of the choice")
@@ -107,13 +108,12 @@ def draw_curves(curves: dict[str, Any], path: Path, log: Log) -> None:
     left.legend(frameon=False)
     rounds = curves["rounds"]
     x = [r["round"] for r in rounds]
-    middle.bar(x, [r["successes"] / max(r["flights"], 1) for r in rounds], color="#9bb7d4")
+    middle.bar(x, [r["successes"] / max(r["flights"], 1) for r in rounds], width=0.6, color="#9bb7d4")
     middle.set(title="Lessons that reach the goal\n(round 0: the expert's)", xlabel="round", ylim=(0, 1.05), xticks=x)
-    rows = [r for r in curves["reinforcement"] if "return" in r]
-    right.plot([r["frames"] for r in rows], [r["return"] for r in rows], color="#c45b3c")
-    right.set(title="PPO: return of a flight (mean of the last 60)", xlabel="camera frames flown")
-    if not rows:
-        right.text(0.5, 0.5, "none", transform=right.transAxes, ha="center")
+    middle.set_xlim(-1.0, max(x) + 1.0)
+    for axes in rest:
+        axes.plot([r["frames"] for r in tuned], [r["return"] for r in tuned], color="#c45b3c")
+        axes.set(title="PPO: return of a flight\n(mean of the last 60)", xlabel="camera frames flown")
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
