@@ -47,9 +47,6 @@ class Overview:
         self.price: NDArray[np.float32] = np.zeros((CELLS, CELLS), np.float32)
         self.tried: NDArray[np.float32] = np.zeros((CELLS, CELLS), np.float32)
         self.detour: NDArray[np.float32] = np.zeros((CELLS, CELLS), np.float32)
-        self._cost = np.empty(CELLS * CELLS, np.float32)
-        pool = 8 * CELLS * CELLS
-        self._queue = (np.empty(pool, np.int32), np.empty(pool, np.float32), np.empty(pool, np.int32))
         self._corner: NDArray[np.int64] | None = None
         self._goal: Vector | None = None
         self._age = 0
@@ -96,7 +93,7 @@ class Overview:
         ends = np.array([position[:2], goal[:2]]) / self.cell_m - self._corner
         ends = np.clip(ends.astype(np.int64), 1, CELLS - 2)
         limits = np.array([c.beyond_m / self.cell_m, c.ellipse, c.spare_m / self.cell_m])
-        _search(self.price, self.tried, ends[0], ends[1], limits, self._cost, self._queue, self.detour)
+        _search(self.price, self.tried, ends[0], ends[1], limits, self.detour)
         self.detour *= np.float32(self.cell_m)
 
     def _centre_on(self, middle: NDArray[np.int64]) -> None:
@@ -119,14 +116,18 @@ def _octile(dx, dy):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _search(price, tried, start, goal, limits, cost, queue, detour):  # noqa: ANN001, ANN202
+def _search(price, tried, start, goal, limits, detour):  # noqa: ANN001, ANN202
     """Dijkstra over 8 neighbours with a bucket queue (Dial 1969) from the goal; the detours in cells of way."""
     n = price.shape[0]
     beyond, ellipse, spare = limits
     far = np.float32(1e9)
-    cost[:] = far
+    cost = np.full(n * n, far, np.float32)
     heads = np.full(_BUCKETS, -1, np.int32)
-    nodes, keys, following = queue
+    nodes, keys, following = (
+        np.empty(4 * n * n, np.int32),
+        np.empty(4 * n * n, np.float32),
+        np.empty(4 * n * n, np.int32),
+    )
     first, last = goal[0] * n + goal[1], start[0] * n + start[1]
     longest = ellipse * _octile(goal[0] - start[0], goal[1] - start[1]) + spare
     cost[first] = 0.0

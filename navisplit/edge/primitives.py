@@ -26,6 +26,8 @@ LEAD_M = 0.45
 SLEW = 8.0
 """m/s2: the guard's default limit on how fast a command may change (GuardConfig.max_acceleration_mps2)."""
 STEP_S = 0.1
+EDGE_M = 0.15
+"""So far from the airspace's limits every command must still be able to stop."""
 
 AZIMUTHS = np.radians(
     [0, 6, -6, 12, -12, 20, -20, 30, -30, 42, -42, 56, -56, 72, -72, 90, -90, 115, -115, 145, -145, 180]
@@ -157,10 +159,11 @@ def _flown(command, start, previous, need, field, cost, airspace, weights):  # n
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _stopped(command, start, previous, need, field, weights):  # noqa: ANN001, ANN202
+def _stopped(command, start, previous, need, field, airspace, weights):  # noqa: ANN001, ANN202
     """What it costs that a command, flown until the next one can take effect, cannot stop in time; 0: it can."""
     commit, unsafe, blind_mps, blind = weights[1], weights[7], weights[8], weights[9]
     clearance, log_odds, origin, cell, outside, _ = field
+    low, high = min(airspace[0] + EDGE_M, start[2]), max(airspace[1] - EDGE_M, start[2])
     state, value = start.copy(), 0.0
     ux, uy, uz = previous[0], previous[1], previous[2]
     for s in range(int((commit + 2.5) / STEP_S + 0.5)):
@@ -174,7 +177,7 @@ def _stopped(command, start, previous, need, field, weights):  # noqa: ANN001, A
         if stop and speed < 0.25:
             break
         x, y, z = _cells(state, origin, cell)
-        if sample(clearance, x, y, z, outside) < need:
+        if sample(clearance, x, y, z, outside) < need or not low <= state[2] <= high:
             return value + unsafe * (1.0 + speed)
         if speed > blind_mps and not _sees_ahead(state, speed, log_odds, origin, cell):
             value += blind * (speed - blind_mps) * STEP_S
@@ -201,7 +204,7 @@ def judge(  # noqa: ANN201
         value = change * np.sqrt(((command - previous) ** 2).sum())
         value += _flown(command, start, previous, need, field, cost, (min_z, max_z), weights)
         if not only_best or value < best:
-            penalty = _stopped(command, start, previous, need, field, weights)
+            penalty = _stopped(command, start, previous, need, field, (min_z, max_z), weights)
             value += penalty
             safe[p] = penalty == 0.0
         best = min(best, value)

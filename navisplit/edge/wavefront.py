@@ -46,7 +46,6 @@ class Wavefront:
         self.origin: Vector = np.zeros(3)
         self.cell_m = 0.0
         self.overview: Overview | None = None
-        self._queue = (np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.int32))
 
     def reset(self) -> None:
         """Forget the overview."""
@@ -69,9 +68,7 @@ class Wavefront:
             min_z, max_z, prices,
         )  # fmt: skip
         self.overview.search(position, goal)
-        if len(self._queue[0]) < 12 * price.size:
-            self._queue = tuple(np.empty(12 * price.size, q.dtype) for q in self._queue)
-        self.cost = _flood(price, steep, detour, self._queue, self.origin, self.cell_m, goal, position)
+        self.cost = _flood(price, steep, detour, self.origin, self.cell_m, goal, position)
 
     def discourage(self, way: NDArray[np.float64], price: float) -> None:
         """Make the columns under a way (N, 3) dearer: it was tried, and nothing came of it."""
@@ -181,7 +178,7 @@ def _seed(i, j, k, shape, goal, cell, detour):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _flood(price, steep, detour, queue, origin, cell, goal, position):  # noqa: ANN001, ANN202
+def _flood(price, steep, detour, origin, cell, goal, position):  # noqa: ANN001, ANN202
     """Dijkstra over 26 neighbours with a bucket queue (Dial 1969); stops a few metres after the vehicle is reached.
 
     Works on a grid with a border of one cell that nothing enters, so that neighbours are plain offsets.
@@ -203,6 +200,8 @@ def _flood(price, steep, detour, queue, origin, cell, goal, position):  # noqa: 
                 cost[node] = _seed(i, j, k, price.shape, g, cell, detour)
                 base = min(base, cost[node])
     heads = np.full(4096, -1, np.int32)
+    pool = 12 * price.size
+    queue = (np.empty(pool, np.int32), np.empty(pool, np.float32), np.empty(pool, np.int32))
     used = 0
     for node in range(len(cost)):
         if cost[node] < FAR:

@@ -185,7 +185,17 @@ def test_leaving_the_airspace_costs_more_than_it_can_gain():
     place = Place()
     place.airspace = (1.0, 2.6)
     cost, safe = place.judge([(3.0, 0, 0), (2.0, 0, 2.2)], at=np.array([0, 0, 2.1]))
-    assert safe.all() and cost[1] > cost[0] + 10.0
+    assert safe.tolist() == [True, False] and cost[1] > cost[0] + 10.0
+
+
+@pytest.mark.parametrize("climb", [2.5, -2.5])
+def test_only_what_can_still_stop_within_the_airspace_is_safe(climb):
+    place = Place()
+    place.airspace = (1.4, 2.6)
+    _, safe = place.judge([(1.0, 0, climb), (1.0, 0, 0)], velocity=(1.0, 0, climb / 5))
+    assert safe.tolist() == [False, True]
+    place.airspace = (2.6, 5.0)  # already outside of it: the way in is safe
+    assert place.judge([(1.0, 0, 0.6)])[1][0]
 
 
 def test_a_change_of_mind_has_a_price():
