@@ -28,6 +28,9 @@ STILL_M, PATIENCE_S, DARING_S = 1.0, 2.0, 4.0
 """No further than that for so long: the way is a vain one, and is made dearer; for longer: dare more."""
 TRIED = 0.4  # a frame, on the price of a metre
 DARING_MPS, DARING_BODY_M = 0.5, 0.48
+SPARE_Z_M, SPARE_Z_S = 0.3, 0.05
+"""Kept from the airspace's limits, and more for each m/s of speed over ground."""
+DRIFT_S, LIMIT_GAIN = 0.2, 1.5  # for so long a climb goes on; 1/s: how fast it ends towards a limit
 
 
 @register("planner")
@@ -64,7 +67,7 @@ class Planner:
         still_s = self._still_s(position, stamp_ns)
         if still_s > PATIENCE_S and np.linalg.norm(goal - position) > STOP_WITHIN_M:
             self.wavefront.discourage(way[1:5], TRIED)
-        command = self._choose(state, position, goal, way, still_s)
+        command = self._within_airspace(self._choose(state, position, goal, way, still_s), position, state)
         self._command = command
         yaw_rate = self._look(state, position, goal, way)
         confidence = math.exp(-2.0 * self._blind)
@@ -114,6 +117,21 @@ class Planner:
             velocity = np.asarray(state.velocity, float)
             return -0.4 * velocity if np.linalg.norm(velocity) > 0.5 else commands[best] * 0.5
         return commands[best]
+
+    def _within_airspace(self, command: Vector, position: Vector, state: State) -> Vector:
+        """The command with a climb that ends below the airspace's top, and a descent above its bottom.
+
+        Judged primitives have no lift: a vehicle that tilts hard, to turn or to brake, climbs by more than it was told
+        to, the more the faster it is.
+        """
+        velocity = np.asarray(state.velocity, float)
+        spare = SPARE_Z_M + SPARE_Z_S * float(np.hypot(velocity[0], velocity[1]))
+        low, high = self.config.min_z_m + spare, self.config.max_z_m - spare
+        if low >= high:
+            low = high = 0.5 * (self.config.min_z_m + self.config.max_z_m)
+        soon = float(position[2] + DRIFT_S * velocity[2])
+        climb = float(np.clip(command[2], LIMIT_GAIN * (low - soon), LIMIT_GAIN * (high - soon)))
+        return np.array([command[0], command[1], climb])
 
     def _predicted(self, state: State, position: Vector) -> NDArray[np.float64]:
         """State when the command takes effect: the last command flown on for the latency, (8,) as ``follow``."""

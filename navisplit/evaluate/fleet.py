@@ -10,6 +10,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -181,6 +182,7 @@ class RayCluster:
         except ImportError as error:
             raise UsageError("--workers ray: the package ray is missing: `pip install 'navisplit[ray]'`.") from error
         self._ray = ray
+        _knock(address)
         self._started = not ray.is_initialized()
         if self._started:
             try:
@@ -219,6 +221,17 @@ class RayCluster:
         """Leave the cluster."""
         if self._started:
             self._ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise NaviSplitError where nothing listens at HOST:PORT: Ray itself tries for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():  # empty, or a word of Ray's own, as auto
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5.0).close()
+    except OSError as error:
+        raise NaviSplitError(f"--workers ray: no cluster answers at '{address}': {error}") from error
 
 
 def hire(workers: str | int, hangar: Hangar) -> Fleet:
