@@ -28,7 +28,7 @@ def depth(
     out: OutOption,
     config: Annotated[Path | None, typer.Option("--config", help="Settings, YAML; see config/depth.yaml.")] = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", min=0.01, help="Total computing time, teacher + student.")
+        float | None, typer.Option("--minutes", min=0.01, help="Total computing time of all stages.")
     ] = None,
     run: Annotated[
         Path | None, typer.Option("--run", help="Folder of checkpoints; continued if it has any. [runs/train-NAME]")
@@ -38,7 +38,7 @@ def depth(
         str | None, typer.Option("--start", help="Branch set to train further: a name of models/, or a folder.")
     ] = None,
 ) -> None:
-    """Train teacher, trunk, branches and tail; then count tables, test, and write the branch set with its card.
+    """Train teacher, branches and tail; then count tables, test, and write the branch set with its card.
 
     Interrupt it whenever you like: the same command continues from the last checkpoint.
     """
@@ -85,6 +85,9 @@ def gate(
     thrift: Annotated[
         float, typer.Option("--thrift", min=0.01, max=1.0, help="Share of the richest branch's gain to give for bytes.")
     ] = 0.3,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=0, help="Rounds of reinforcement learning in whole flights; 0: none.")
+    ] = 6,
     run: Annotated[Path | None, typer.Option("--run", help="Folder of decisions. [runs/gate-NAME]")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same gate.")] = 0,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes to fly in.")] = 1,
@@ -95,7 +98,8 @@ def gate(
 
     data = GateData(families=_listed(families), worlds=worlds, flights=flights, seed=seed)
     settings = GateTraining(thrift=thrift, seed=seed)
-    train_gate(models, run or Path("runs") / f"gate-{Path(models).name}", data, settings, workers, _timed_log())
+    folder = run or Path("runs") / f"gate-{Path(models).name}"
+    train_gate(models, folder, data, settings, workers, _timed_log(), rounds=rounds)
 
 
 def policy(

@@ -47,9 +47,9 @@ class BranchConfig:
 
 
 DEFAULT_BRANCHES = (
-    BranchConfig("b0", channels=6, target_bytes=80, stride=2),
-    BranchConfig("b1", channels=4, target_bytes=200),
-    BranchConfig("b2", channels=8, target_bytes=500),
+    BranchConfig("b0", channels=6, target_bytes=66, stride=2),
+    BranchConfig("b1", channels=12, target_bytes=180, stride=2),
+    BranchConfig("b2", channels=24, target_bytes=460, stride=2),
     BranchConfig("b3", channels=16, target_bytes=1300),
     BranchConfig("b4", channels=24, target_bytes=3600),
 )
@@ -57,7 +57,7 @@ DEFAULT_BRANCHES = (
 
 @dataclass(frozen=True)
 class Architecture:
-    """Widths and depths of trunk, branches, tail and teacher; see the modules of the same names."""
+    """Widths and depths of trunk, branches and tail; see the modules of the same names."""
 
     height: int = 144
     width: int = 256
@@ -66,8 +66,6 @@ class Architecture:
     body_widths: tuple[int, int, int] = (96, 192, 256)  # at strides 8, 16, 32
     body_blocks: tuple[int, int, int] = (2, 3, 2)
     detail_width: int = 32  # of the tail at stride 4
-    teacher_widths: tuple[int, ...] = (32, 64, 128)
-    teacher_blocks: tuple[int, ...] = (1, 4)
     memory: bool = True  # whether the tail also sees its own last answer
     branches: tuple[BranchConfig, ...] = field(default=DEFAULT_BRANCHES)
 
@@ -75,13 +73,7 @@ class Architecture:
         """Check that the resolution fits the strides and that branch names are unique."""
         if self.height % 16 or self.width % 16:
             raise ConfigError(f"Architecture: expected multiples of 16, got {self.height}x{self.width}.")
-        for trunk in ("trunk", "teacher"):
-            widths, blocks = getattr(self, f"{trunk}_widths"), getattr(self, f"{trunk}_blocks")
-            if len(widths) < 3 or len(blocks) != len(widths) - 1 or min(widths) < 1:
-                raise ConfigError(
-                    f"Architecture.{trunk}_widths: expected at least 3 (at strides 2, 4, 8) and one entry of "
-                    f"{trunk}_blocks less, got {widths} and {blocks}."
-                )
+        check_trunk("Architecture.trunk", self.trunk_widths, self.trunk_blocks)
         names = [b.name for b in self.branches]
         if not names or len(set(names)) != len(names):
             raise ConfigError(f"Architecture.branches: expected at least one branch and unique names, got {names}.")
@@ -102,7 +94,16 @@ class Architecture:
         return branch.channels, height // branch.stride, width // branch.stride
 
 
-_LEVELLED = ("trunk_widths", "trunk_blocks", "teacher_widths", "teacher_blocks")  # as many entries as levels
+def check_trunk(name: str, widths: Sequence[int], blocks: Sequence[int]) -> None:
+    """Raises ConfigError unless these are the widths and blocks of a trunk."""
+    if len(widths) < 3 or len(blocks) != len(widths) - 1 or min(widths) < 1:
+        raise ConfigError(
+            f"{name}_widths: expected at least 3 (at strides 2, 4, 8) and one entry of {name}_blocks less, got "
+            f"{list(widths)} and {list(blocks)}."
+        )
+
+
+_LEVELLED = ("trunk_widths", "trunk_blocks")  # as many entries as levels
 
 
 def architecture_from_mapping(values: Mapping[str, Any]) -> Architecture:
@@ -113,7 +114,7 @@ def architecture_from_mapping(values: Mapping[str, Any]) -> Architecture:
         if key == "branches" and isinstance(value, Sequence):
             arguments[key] = tuple(from_mapping(BranchConfig, branch) for branch in value)
         elif isinstance(known.get(key), tuple):
-            arguments[key] = _integers(key, value, None if key in _LEVELLED else len(known[key]))  # type: ignore[arg-type]
+            arguments[key] = integers(f"Architecture.{key}", value, None if key in _LEVELLED else len(known[key]))  # type: ignore[arg-type]
         else:
             arguments[key] = value
     scalars = {key: value for key, value in arguments.items() if not isinstance(value, tuple)}
@@ -121,11 +122,12 @@ def architecture_from_mapping(values: Mapping[str, Any]) -> Architecture:
     return Architecture(**arguments)
 
 
-def _integers(key: str, value: Any, length: int | None) -> tuple[int, ...]:
+def integers(name: str, value: Any, length: int | None = None) -> tuple[int, ...]:
+    """A list of that many integers >= 0 (None: of any length). Raises ConfigError for anything else."""
     if (
         not isinstance(value, Sequence)
         or len(value) != (length or len(value))
         or not all(isinstance(v, int) and not isinstance(v, bool) and v >= 0 for v in value)
     ):
-        raise ConfigError(f"Architecture.{key}: expected {length or 'a list of'} integers, got {value!r}.")
+        raise ConfigError(f"{name}: expected {length or 'a list of'} integers, got {value!r}.")
     return tuple(value)

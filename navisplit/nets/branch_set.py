@@ -30,7 +30,7 @@ from navisplit.nets.tail import TailNetwork
 from navisplit.nets.teacher import Teacher
 from navisplit.resources import resource_folders
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 SPEC_FILE, HEAD_FILE, TAIL_FILE, TEACHER_FILE = (
     "branches.json",
     "head.safetensors",

@@ -25,22 +25,21 @@ LOG_SCALE_RANGE = (-4.0, 1.5)
 class Adapter(nn.Module):
     """Symbols of one branch to the body's input; what was lost on the link is replaced by a learned value."""
 
-    def __init__(self, branch: BranchConfig, width: int, grid: tuple[int, int]) -> None:
+    def __init__(self, branch: BranchConfig, width: int) -> None:
         super().__init__()
-        self.grid = grid
         self.missing = nn.Parameter(torch.zeros(1, branch.channels, 1, 1))
-        self.lift = ConvNorm(branch.channels, width)
+        self.lift = ConvNorm(branch.channels, width * branch.stride**2)
+        self.stride = branch.stride
 
     def forward(self, symbols: Tensor, received: Tensor) -> Tensor:
         """Symbols (B, C, h, w) and received mask (B, C, 1|h, 1|w) in {0, 1} -> (B, width, 18, 32)."""
         known = symbols * received + self.missing * (1.0 - received)
-        if known.shape[-2:] != self.grid:
-            known = functional.interpolate(known, size=self.grid, mode="nearest")
-        return self.lift(known)
+        lifted = self.lift(known)
+        return functional.pixel_shuffle(lifted, self.stride) if self.stride > 1 else lifted
 
 
 class DepthBody(nn.Module):
-    """The shared part of student and teacher: (B, width, 18, 32) -> log depth and log scale (B, 2, 72, 128)."""
+    """What all branches and the teacher share: (B, width, 18, 32) -> log depth and log scale (B, 2, 72, 128)."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -78,9 +77,7 @@ class TailNetwork(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         width, self.grid = architecture.body_widths[0], architecture.grid
-        self.adapters = nn.ModuleDict(
-            {branch.name: Adapter(branch, width, self.grid) for branch in architecture.branches}
-        )
+        self.adapters = nn.ModuleDict({branch.name: Adapter(branch, width) for branch in architecture.branches})
         self.recall = Recall(width) if architecture.memory else None
         self.body = DepthBody(architecture)
 

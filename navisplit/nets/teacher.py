@@ -1,7 +1,7 @@
-"""Networks without a bottleneck: the teacher, by a wider trunk, and the student before it is split.
+"""The teacher: the drone's trunk and the edge's body with no bottleneck between, the most that a branch can reach.
 
-The body of the one initialises that of the next, and its body *input* is what the next is taught to reproduce, the
-student's adapters last: the Entropic Student recipe (arXiv 2203.08875) of distilling what the decoder reads.
+Its trunk and body begin the student's, and its body *input* is what the student's adapters are taught to reproduce: the
+Entropic Student recipe (arXiv 2203.08875) of distilling what the decoder reads.
 """
 
 from __future__ import annotations
@@ -35,14 +35,7 @@ class Unsplit(nn.Module):
 
 
 class Teacher(Unsplit):
-    """What a server could do with the whole picture."""
-
-    def __init__(self, architecture: Architecture) -> None:
-        super().__init__(architecture.teacher_widths, architecture.teacher_blocks, architecture)
-
-
-class UnsplitStudent(Unsplit):
-    """The drone's trunk and the edge's body without anything between them: the most that a branch can reach."""
+    """The network of a branch set before it is split; what a server infers from whole pictures."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__(architecture.trunk_widths, architecture.trunk_blocks, architecture)

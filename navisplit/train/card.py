@@ -45,7 +45,7 @@ def model_card(
         f"{_listed(test['families'])}, seeds {_listed(test['seeds'])}; {test['frames']} frames), every frame through "
         "the real head, entropy coder and tail. `alone`: without memory of the frames before. Bytes are the coded "
         "slices of a frame, without packet headers. The teacher has no bottleneck and no memory and runs on one "
-        "machine only; it had its own, shorter share of the training, so branches may pass it.",
+        "machine only; the branches began as it and were trained for longer.",
         metrics_table({name: values for name, values in metrics.items() if not name.endswith(UNSEEN)}),
         f"The same on {_listed(sorted(test_families))}, a family that nothing was trained on:",
         metrics_table({n.removesuffix(UNSEEN): v for n, v in metrics.items() if n.endswith(UNSEEN)}),

@@ -12,14 +12,14 @@ from torch import nn
 
 from navisplit.errors import UsageError
 from navisplit.nets.branch_set import trainable_networks
-from navisplit.nets.teacher import Unsplit, UnsplitStudent
+from navisplit.nets.teacher import Teacher, Unsplit
 from navisplit.train.dataset import DepthData, read_dataset_info
 from navisplit.train.loop import Budget, Stage, Trainer
 from navisplit.train.metrics import format_summary
 from navisplit.train.progress import Log
 from navisplit.train.settings import DepthTraining, training_from_mapping
 from navisplit.train.student_stage import StudentStage
-from navisplit.train.unsplit_stage import teacher_stage, unsplit_stage
+from navisplit.train.unsplit_stage import teacher_stage, wide_stage
 
 SETTINGS_FILE = "settings.json"
 
@@ -41,18 +41,17 @@ def train_depth(data: Path, run: Path, settings: DepthTraining, log: Log) -> Non
         _tell(stage.name, stage.validate(network), log)
         return network
 
-    stage = teacher_stage(settings, train, validation)
-    if start is not None and start[2] is not None:
+    if start is None or start[2] is None:
+        wide = train_stage(wide_stage(settings, train, validation), settings.wide_minutes, settings.learning_rate)
+        stage = teacher_stage(settings, train, validation, cast(Unsplit, wide))
+    else:
+        stage = teacher_stage(settings, train, validation)
         stage.network.load_state_dict(start[2].state_dict())
-    teacher = cast(Unsplit, train_stage(stage, settings.teacher_minutes, settings.learning_rate))
-    stage = unsplit_stage(settings, train, validation, teacher)
+    teacher = cast(Teacher, train_stage(stage, settings.teacher_minutes, settings.learning_rate))
+    student_stage = StudentStage(settings, train, validation, teacher)
     if start is not None:
-        stage.network.trunk.load_state_dict(start[0].trunk.state_dict())
-        stage.network.body.load_state_dict(start[1].body.state_dict())
-    unsplit = cast(UnsplitStudent, train_stage(stage, settings.unsplit_minutes, settings.learning_rate))
-    student_stage = StudentStage(settings, train, validation, unsplit)
-    if start is not None:
-        student_stage.take_branches(*start[:2])
+        student_stage.network.head.load_state_dict(start[0].state_dict())
+        student_stage.network.tail.load_state_dict(start[1].state_dict())
     train_stage(student_stage, settings.student_minutes, settings.student_learning_rate)
 
 
@@ -65,7 +64,7 @@ def with_minutes(settings: DepthTraining, minutes: float | None) -> DepthTrainin
     """The same settings with another total time, shared out in the same proportion."""
     if minutes is None:
         return settings
-    stages = ("teacher_minutes", "unsplit_minutes", "student_minutes")
+    stages = ("wide_minutes", "teacher_minutes", "student_minutes")
     scale = minutes / sum(getattr(settings, stage) for stage in stages)
     return dataclasses.replace(settings, **{stage: getattr(settings, stage) * scale for stage in stages})
 
@@ -84,7 +83,7 @@ def _keep_settings(run: Path, settings: DepthTraining) -> None:
     """Checkpoints only continue under the settings they began with, but for time, threads and reporting."""
     if (run / SETTINGS_FILE).is_file():
         stored = stored_settings(run)
-        free = {"teacher_minutes", "unsplit_minutes", "student_minutes", "threads"}
+        free = {"wide_minutes", "teacher_minutes", "student_minutes", "threads"}
         free |= {"checkpoint_s", "report_s", "validation_s", "validation_frames", "patience"}
         changed = [
             f.name

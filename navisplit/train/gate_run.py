@@ -14,6 +14,8 @@ import numpy as np
 
 from navisplit.config import FlightConfig, PolicyConfig, from_mapping, to_mapping
 from navisplit.train.gate import GateFit, GateTraining, fit_gate
+from navisplit.train.gate_lessons import Reinforcement
+from navisplit.train.gate_rounds import reinforced
 from navisplit.train.progress import Log
 
 FIRST_SEED = 2000  # no other training, validation or test uses these worlds
@@ -30,8 +32,13 @@ class GateData:
     seed: int = 0
 
 
-def train_gate(models: str, run: Path, data: GateData, settings: GateTraining, workers: int, log: Log) -> GateFit:
-    """Collect decisions into ``run`` (worlds that are there are kept), fit, and write the gate beside its models."""
+def train_gate(
+    models: str, run: Path, data: GateData, settings: GateTraining, workers: int, log: Log, *, rounds: int = 0
+) -> GateFit:
+    """Collect decisions into ``run`` (worlds that are there are kept), fit, and write the gate beside its models.
+
+    ``rounds`` of reinforcement follow, in the same worlds; the gate in the folder is replaced where one was better.
+    """
     from navisplit.nets.branch_set import load_branch_set
     from navisplit.nets.gate import save_gate
     from navisplit.sim.worlds.registry import check_trainable
@@ -55,11 +62,16 @@ def train_gate(models: str, run: Path, data: GateData, settings: GateTraining, w
         settings,
     )
     notes = {k: v for k, v in dataclasses.asdict(fit).items() if k != "net"}
-    save_gate(fit.net, branch_set.path, **notes, data=dataclasses.asdict(data), settings=dataclasses.asdict(settings))
+    notes |= {"data": dataclasses.asdict(data), "settings": dataclasses.asdict(settings)}
+    save_gate(fit.net, branch_set.path, **notes)
     log(
         f"gate: {fit.net.parameter_count} weights, {fit.rows} decisions, {fit.held_out_rows} held out: regret "
         f"{fit.mean_regret:.3f} at {fit.bytes_per_frame:.0f} B a frame; of the best branch {fit.mean_regret_best:.3f}"
     )
+    if rounds:
+        reinforcement = Reinforcement()
+        net, history = reinforced(fit.net, jobs, rounds, reinforcement, workers, log)
+        save_gate(net, branch_set.path, **notes, reinforcement=dataclasses.asdict(reinforcement), rounds=history)
     return fit
 
 

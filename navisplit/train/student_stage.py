@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from navisplit.nets.architecture import BranchConfig
-from navisplit.nets.branch import HeadNetwork
 from navisplit.nets.memory import Motion
 from navisplit.nets.quantiser import add_noise, clip_symbols
-from navisplit.nets.tail import TailNetwork, clip_depth
-from navisplit.nets.teacher import UnsplitStudent
+from navisplit.nets.tail import clip_depth
+from navisplit.nets.teacher import Teacher
 from navisplit.sim.worlds.description import GROUND_ID
 from navisplit.train.augment import augmented, to_tensors
 from navisplit.train.clips import CLIP
@@ -32,35 +31,28 @@ BRANCHES_PER_STEP = 2
 networks, arXiv 1903.05134, without its cost of running all)."""
 RATE_WEIGHT_RANGE = (1e-3, 3.0)
 INITIAL_RATE_WEIGHT = 0.05
+SQUEEZED_AT = 0.5
+"""Progress from which on the targets are those of the branches."""
 
 
 class StudentStage:
     """Trains trunk, bottlenecks and tail together, at the branches' target bytes.
 
-    It begins as the network without bottlenecks, whose features teach what the adapters are to give back.
+    It begins as the teacher, whose features are what the adapters are to give back.
     """
 
     name = "student"
 
-    def __init__(
-        self, settings: DepthTraining, train: DepthData, validation: DepthData, unsplit: UnsplitStudent
-    ) -> None:
+    def __init__(self, settings: DepthTraining, train: DepthData, validation: DepthData, teacher: Teacher) -> None:
         torch.manual_seed(settings.seed + 1)
         self.settings, self.train, self.validation = settings, train, validation
-        self.teacher = unsplit.eval().requires_grad_(False)
+        self.teacher = teacher.eval().requires_grad_(False)
         self.network = Student(settings.architecture)
-        self.network.head.trunk.load_state_dict(unsplit.trunk.state_dict())
-        self.network.tail.body.load_state_dict(unsplit.body.state_dict())
+        self.network.head.trunk.load_state_dict(teacher.trunk.state_dict())
+        self.network.tail.body.load_state_dict(teacher.body.state_dict())
         self.branches = settings.architecture.branches
         self.rate_weights = {b.name: INITIAL_RATE_WEIGHT for b in self.branches}  # per KB
         self.rates = {b.name: float(b.target_bytes) for b in self.branches}  # running means, bytes
-
-    def take_branches(self, head: HeadNetwork, tail: TailNetwork) -> None:
-        """Bottlenecks, adapters and memory of networks that were trained before."""
-        self.network.head.branches.load_state_dict(head.branches.state_dict())
-        self.network.tail.adapters.load_state_dict(tail.adapters.state_dict())
-        if self.network.tail.recall is not None and tail.recall is not None:
-            self.network.tail.recall.load_state_dict(tail.recall.state_dict())
 
     def loss(self, rng: np.random.Generator, progress: float) -> tuple[Tensor, dict[str, float]]:
         """Loss of random frames, or of random clips whose frames remember the ones before, by two branches each."""
@@ -73,7 +65,7 @@ class StudentStage:
                 target = self.teacher.features(clean)
             features = self.network.head.trunk(image)
         weights = pixel_weights(depth, settings.near_m, settings.near_weight, settings.thin_weight)
-        too_far = settings.far_weight * (depth < settings.near_m)
+        too_far = settings.student_far_weight * (depth < settings.near_m)
         motions = motions_of(batch, flipped) if length > 1 else []
         recollections = Recollections(self.train.depth_intrinsics)
         losses, taught, rate = torch.zeros(()), torch.zeros(()), torch.zeros(())
@@ -139,17 +131,22 @@ class StudentStage:
             return network.tail.adapters[name](noisy, received), kilobytes
 
     def _steered(self, branch: BranchConfig, kilobytes: Tensor, progress: float) -> float:
-        """The price of a kilobyte, raised while the branch is over its target and lowered while it is under."""
+        """The price of a kilobyte, raised while the branch is over its target and lowered while it is under.
+
+        The target begins ``first_bytes`` times as high: what a bottleneck has forgotten under a price too high comes
+        back slowly, what it never needed goes easily. The part that does not add up keeps the price from swinging.
+        """
         rate = 1000.0 * float(kilobytes.detach())
-        name = branch.name
+        name, ease = branch.name, max(0.0, 1.0 - progress / SQUEEZED_AT)
+        target = branch.target_bytes * self.settings.first_bytes**ease
         self.rates[name] += 0.05 * (rate - self.rates[name])
-        excess = float(np.clip(math.log(max(rate, 1.0) / branch.target_bytes), -1.0, 1.0))
+        excess = float(np.clip(math.log(max(rate, 1.0) / target), -1.0, 1.0))
         gain = self.settings.rate_gain * (1.0 - 0.8 * progress)
         low, high = RATE_WEIGHT_RANGE
         scale = 1000.0 / branch.target_bytes  # a light branch needs a higher price per KB
         price = self.rate_weights[name] * math.exp(gain * excess)
         self.rate_weights[name] = float(np.clip(price, low * scale, high * scale))
-        return self.rate_weights[name]
+        return self.rate_weights[name] * math.exp(excess)
 
     def validate(self, network: nn.Module) -> dict[str, dict[str, float]]:
         """Metrics of every branch at the ends of some validation clips, with rounded symbols and the prior's rate.

@@ -1,4 +1,4 @@
-"""The first stages of the depth training: networks without bottleneck, the teacher and the student before its split."""
+"""The first stages of the depth training: networks without a bottleneck."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from navisplit.nets.tail import clip_depth
-from navisplit.nets.teacher import Teacher, Unsplit, UnsplitStudent
+from navisplit.nets.teacher import Teacher, Unsplit
 from navisplit.sim.worlds.description import GROUND_ID
 from navisplit.train.augment import augmented, to_tensors
 from navisplit.train.dataset import DepthData
@@ -75,15 +75,19 @@ class UnsplitStage:
         """Nothing to restore."""
 
 
-def teacher_stage(settings: DepthTraining, train: DepthData, validation: DepthData) -> UnsplitStage:
-    """The teacher, on ground truth alone."""
+def wide_stage(settings: DepthTraining, train: DepthData, validation: DepthData) -> UnsplitStage:
+    """A wider trunk, on ground truth alone: it learns more in the same time, and its body begins the others."""
     torch.manual_seed(settings.seed)
-    return UnsplitStage("teacher", Teacher(settings.architecture), settings, train, validation)
+    network = Unsplit(settings.wide_widths, settings.wide_blocks, settings.architecture)
+    return UnsplitStage("wide", network, settings, train, validation)
 
 
-def unsplit_stage(settings: DepthTraining, train: DepthData, validation: DepthData, teacher: Unsplit) -> UnsplitStage:
-    """The student before its split: the teacher's body, behind the trunk that the drone can afford."""
+def teacher_stage(
+    settings: DepthTraining, train: DepthData, validation: DepthData, wide: Unsplit | None = None
+) -> UnsplitStage:
+    """The teacher, behind the trunk that the drone can afford; it begins with the body of the wide network."""
     torch.manual_seed(settings.seed + 2)
-    network = UnsplitStudent(settings.architecture)
-    network.body.load_state_dict(teacher.body.state_dict())
-    return UnsplitStage("unsplit", network, settings, train, validation, teacher)
+    network = Teacher(settings.architecture)
+    if wide is not None:
+        network.body.load_state_dict(wide.body.state_dict())
+    return UnsplitStage("teacher", network, settings, train, validation, wide)

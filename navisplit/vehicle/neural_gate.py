@@ -69,18 +69,21 @@ class NeuralGate:
 
     def choose(self, inputs: GateInput) -> str:
         """The branch for this frame, or ``skip``."""
-        regret = self.net.regret(gate_features(inputs))
-        price = self.byte_weight * self.net.price_per_byte
-        best, best_cost = "", math.inf
-        for name, value in zip(self.net.choices, regret, strict=True):
-            if name == SKIP and not may_skip(inputs, self.frame_period_s, self.brake_after_s):
-                continue
-            if not self._affordable(name, inputs):
-                continue
-            cost = float(value) + price * self.expected_bytes[name]
-            if cost < best_cost:
-                best, best_cost = name, cost
-        return best or min((n for n in self.net.choices if n != SKIP), key=self.expected_bytes.__getitem__)
+        costs = self.costs(inputs, gate_features(inputs))
+        return self.net.choices[int(costs.argmin())] if np.isfinite(costs).any() else self.lightest
+
+    def costs(self, inputs: GateInput, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Regret plus price of every choice (K,); infinite where it is not allowed now."""
+        sizes = np.array([self.expected_bytes[name] for name in self.net.choices])
+        skips = may_skip(inputs, self.frame_period_s, self.brake_after_s)
+        allowed = [self._affordable(n, inputs) and (n != SKIP or skips) for n in self.net.choices]
+        costs = self.net.regret(features) + self.byte_weight * self.net.price_per_byte * sizes
+        return np.where(allowed, costs, np.inf)
+
+    @property
+    def lightest(self) -> str:
+        """The branch with the fewest bytes: sent where the link affords none."""
+        return min((n for n in self.net.choices if n != SKIP), key=self.expected_bytes.__getitem__)
 
     def _affordable(self, name: str, inputs: GateInput) -> bool:
         if inputs.budget_bps is None:

@@ -15,7 +15,7 @@ SMALLER = {
     "evaluate": ["--routes", "1"],
     "collect": ["--frames", "16", "--worlds", "2", "--families", "forest"],
     "train depth": ["--minutes", "0.1"],
-    "train gate": ["--worlds", "2", "--flights", "1"],
+    "train gate": ["--worlds", "2", "--flights", "1", "--rounds", "1"],
     "bench codec": [
         "--frames",
         "2",

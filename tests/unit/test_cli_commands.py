@@ -161,10 +161,14 @@ def test_bench_prints_the_same_figures_for_people_and_machines(monkeypatch, caps
 
 def test_train_gate_hands_its_options_on(monkeypatch, tmp_path, capsys):
     asked = []
-    monkeypatch.setattr("navisplit.train.gate_run.train_gate", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(
+        "navisplit.train.gate_run.train_gate", lambda *arguments, **more: asked.append((*arguments, more))
+    )
     options = ["--families", " forest, ,city", "--worlds", "3", "--thrift", "0.1", "--seed", "4", "--workers", "2"]
+    options += ["--rounds", "2"]
     assert cli.main(["train", "gate", "--models", "models/mine", *options]) == 0
-    models, run, data, settings, workers, _ = asked[0]
+    models, run, data, settings, workers, _, more = asked[0]
+    assert more == {"rounds": 2}
     assert (models, str(run), workers) == ("models/mine", "runs/gate-mine", 2)
     assert (data.families, data.worlds, data.seed) == (("forest", "city"), 3, 4)
     assert (settings.thrift, settings.seed) == (0.1, 4)

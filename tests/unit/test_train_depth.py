@@ -9,7 +9,7 @@ from navisplit.codecs import codec as find_codec
 from navisplit.errors import ConfigError, ModelError, UsageError
 from navisplit.nets.architecture import BranchConfig
 from navisplit.nets.branch_set import load_branch_set
-from navisplit.nets.teacher import UnsplitStudent
+from navisplit.nets.teacher import Teacher
 from navisplit.train.augment import augmented, photometric, to_tensors
 from navisplit.train.checkpoint import load_checkpoint, save_checkpoint
 from navisplit.train.dataset import DepthData
@@ -22,7 +22,7 @@ from navisplit.train.settling import settling
 from navisplit.train.student import Student
 from navisplit.train.student_stage import StudentStage
 from navisplit.train.tables import branch_tables, count_symbols, tables_from_counts
-from navisplit.train.unsplit_stage import teacher_stage, unsplit_stage
+from navisplit.train.unsplit_stage import teacher_stage, wide_stage
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +97,7 @@ def test_other_settings_do_not_continue_a_run(run, data):
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(run):
-    wider = dataclasses.replace(TINY, teacher_widths=(4, 8, 32))
+    wider = dataclasses.replace(TINY, trunk_widths=(4, 8, 32, 16))
     with pytest.raises(ModelError, match="does not fit"):
         load_trained(run, tiny_training(architecture=wider))
 
@@ -133,8 +133,8 @@ def test_a_batch_seen_often_is_learnt(data):
 def test_every_stage_starts_with_the_networks_of_the_one_before_and_every_part_gets_a_gradient(data):
     settings = tiny_training(clip_share=1.0)  # so that the memory takes part
     train, validation = DepthData(data, "train"), DepthData(data, "validation")
-    first = teacher_stage(settings, train, validation).network
-    teacher = unsplit_stage(settings, train, validation, first).network
+    first = wide_stage(settings, train, validation).network
+    teacher = teacher_stage(settings, train, validation, first).network
     stage = StudentStage(settings, train, validation, teacher)
     for name, weight in stage.network.tail.body.state_dict().items():
         assert torch.equal(weight, teacher.body.state_dict()[name])
@@ -154,7 +154,7 @@ def test_every_stage_starts_with_the_networks_of_the_one_before_and_every_part_g
 def test_the_price_of_bytes_rises_over_the_target_and_falls_under_it(data):
     settings = tiny_training()
     train, validation = DepthData(data, "train"), DepthData(data, "validation")
-    stage = StudentStage(settings, train, validation, UnsplitStudent(settings.architecture))
+    stage = StudentStage(settings, train, validation, Teacher(settings.architecture))
     branch, before = stage.branches[1], dict(stage.rate_weights)
     stage.rate_weights = {"b0": 10.0, "b1": 10.0}
     assert stage._steered(branch, torch.tensor(0.2), 0.0) > 10.0
@@ -338,8 +338,8 @@ def test_the_shipped_config_is_the_default():
 
 
 def test_minutes_are_shared_out_in_proportion():
-    settings = with_minutes(tiny_training(teacher_minutes=10.0, unsplit_minutes=20.0, student_minutes=30.0), 12.0)
-    assert (settings.teacher_minutes, settings.unsplit_minutes, settings.student_minutes) == (2.0, 4.0, 6.0)
+    settings = with_minutes(tiny_training(wide_minutes=10.0, teacher_minutes=20.0, student_minutes=30.0), 12.0)
+    assert (settings.wide_minutes, settings.teacher_minutes, settings.student_minutes) == (2.0, 4.0, 6.0)
 
 
 def test_the_command_trains_exports_and_continues(data, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ class Branch(Method):
         """Bottleneck, rounding and the branch's codec."""
         return self._head.encode(features, self.spec.name).slices
 
-    def decode(self, slices: Slices) -> tuple[Any, Any]:
+    def decode(self, slices: Sequence[bytes | None]) -> tuple[Any, Any]:
         """Symbols and the mask of those received."""
         return self._tail.decode(self.spec.id, codec(self.spec.codec).id, self.spec.shape, slices)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from navisplit.evaluate.codecbench.context import Context
 from navisplit.evaluate.codecbench.images import avif_available
 from navisplit.nets.branch_set import BranchSet
+from navisplit.vehicle.neural_gate import wire_bytes
+from navisplit.wire import MAX_PAYLOAD
 
 # Quality and divisor, richest first. The ladder ends where a file hardly shrinks any more.
 JPEG = ("95", "80", "60", "40", "25", "12", "5", "1", "40/2", "15/2", "5/2", "1/2", "20/4", "1/4")
@@ -12,6 +14,8 @@ WEBP = ("90", "70", "50", "30", "15", "5", "0", "50/2", "20/2", "5/2", "0/2", "3
 AVIF = ("85", "65", "50", "40", "30", "20", "10", "0", "40/2", "20/2", "0/2", "20/4")
 UNIFORM = ("uniform-context", "uniform-channel", "uniform-dense", "uniform-zstd")
 STEPS = ("0.25", "0.5", "1", "2", "4")  # of uniform quantisation, in units of the features' RMS
+TRIMS = (0.5, 0.25)  # of the mean bytes
+LOSSES = (0.25, 0.5)  # of slices
 MAPS = ("1@0.05", "2@0.05", "2@0.1", "4@0.1", "4@0.2", "8@0.2", "8@0.4")  # divisor and log step
 
 
@@ -21,6 +25,11 @@ def line_up(context: Context) -> list[str]:
     names = [f"branch:{name}" for name in own]
     if context.models.tail.recall is not None:
         names += [f"alone:{name}" for name in own]
+    for spec in context.models.branches:
+        whole = wire_bytes(spec)
+        if spec.expected_bytes > MAX_PAYLOAD:  # in more than one slice
+            names += [f"trim:{spec.name}@{whole * share:.0f}" for share in TRIMS]
+            names += [f"loss:{spec.name}@{share}" for share in LOSSES]
     for title, other in context.sets.items():
         if other is not context.models:
             names += [f"branch:{title}/{name}" for name in by_rate(other)]

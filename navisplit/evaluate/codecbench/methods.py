@@ -73,7 +73,7 @@ class Method(ABC):
 
 M = TypeVar("M", bound=type[Method])
 _FAMILIES: dict[str, type[Method]] = {}
-_BUILT_IN = ("branches", "features", "images", "maps")
+_BUILT_IN = ("branches", "damaged", "features", "images", "maps")
 
 
 def family(name: str, title: str) -> Callable[[M], M]:
