@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALLER = {
     "fly": ["--timeout", "3"],
     "evaluate": ["--routes", "1"],
+    "sweep": ["--routes", "1"],
     "collect": ["--frames", "16", "--worlds", "2", "--families", "forest"],
     "train depth": ["--minutes", "0.1"],
     "train gate": ["--worlds", "2", "--flights", "1", "--rounds", "1"],
@@ -44,9 +45,18 @@ def verb(command: str) -> str:
 
 
 def test_the_readme_shows_every_verb_that_people_come_for():
-    assert {"fly", "evaluate", "compare", "collect", "train depth", "train gate", "bench codec", "world", "sim"} <= {
-        verb(command) for command in commands()
-    }
+    assert {
+        "fly",
+        "evaluate",
+        "compare",
+        "sweep",
+        "collect",
+        "train depth",
+        "train gate",
+        "bench codec",
+        "world",
+        "sim",
+    } <= {verb(command) for command in commands()}
 
 
 def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
