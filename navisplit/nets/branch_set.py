@@ -135,7 +135,7 @@ def trainable_networks(
 ) -> tuple[HeadNetwork, TailNetwork, Teacher | None]:
     """Head, tail and teacher of a branch set as they were trained, for more training.
 
-    Raises ModelError when they were made by another architecture; rates of branches may differ.
+    Raises ModelError when they were made by another architecture; rates of branches may differ, and memory may lack.
     """
     folder = find_branch_set(name_or_path)
     found = _parse(_read_spec(folder), folder)[0]
@@ -144,12 +144,12 @@ def trainable_networks(
             f"Branch set '{name_or_path}' was made by another architecture than the one to train: expected the same "
             "widths, blocks and branches (their target_bytes may differ). Take its own, from its branches.json."
         )
-    return _networks(folder, architecture, with_teacher=True)
+    return _networks(folder, dataclasses.replace(architecture, memory=found.memory), with_teacher=True)
 
 
 def _without_rates(architecture: Architecture) -> Architecture:
     branches = tuple(dataclasses.replace(b, target_bytes=1) for b in architecture.branches)
-    return dataclasses.replace(architecture, branches=branches)
+    return dataclasses.replace(architecture, branches=branches, memory=False)
 
 
 def _networks(

@@ -51,7 +51,7 @@ def train_depth(data: Path, run: Path, settings: DepthTraining, log: Log) -> Non
     student_stage = StudentStage(settings, train, validation, teacher)
     if start is not None:
         student_stage.network.head.load_state_dict(start[0].state_dict())
-        student_stage.network.tail.load_state_dict(start[1].state_dict())
+        student_stage.network.tail.load_state_dict(start[1].state_dict(), strict=False)  # it may have no memory
     train_stage(student_stage, settings.student_minutes, settings.student_learning_rate)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from navisplit.codecs import Tables, codec
 from navisplit.errors import ModelError
-from navisplit.nets.architecture import BranchConfig
+from navisplit.nets.architecture import Architecture, BranchConfig
 from navisplit.nets.blocks import for_inference
 from navisplit.nets.branch_set import load_branch_set, save_branch_set
 from navisplit.nets.teacher import Teacher
@@ -24,9 +25,10 @@ from navisplit.train.dataset import DepthData
 from navisplit.train.golden import write_golden
 from navisplit.train.metrics import format_summary
 from navisplit.train.progress import Log
-from navisplit.train.scoring import evaluate
+from navisplit.train.scoring import ALONE, evaluate
 from navisplit.train.settings import DepthTraining
 from navisplit.train.student import Student
+from navisplit.train.student_stage import StudentStage
 from navisplit.train.tables import branch_tables
 from navisplit.vehicle.head import MAX_PAYLOAD
 
@@ -66,24 +68,42 @@ def export(run: Path, data: Path, out: Path, settings: DepthTraining, log: Log) 
     torch.set_num_threads(settings.threads)
     trained = load_trained(run, settings)
     validation, test = DepthData(data, "validation"), DepthData(data, "test")
+    architecture = settings.architecture
+    if architecture.memory and not memory_helps(trained.student, architecture, settings, data, log):
+        architecture = dataclasses.replace(architecture, memory=False)
+        trained.student.tail.recall = None
     log(f"tables: counting symbols on {TABLE_FRAMES} training frames")
-    branches = settings.architecture.branches
+    branches = architecture.branches
     symbols = collect_symbols(trained.student, branches, DepthData(data, "train"), TABLE_FRAMES)
     tables = {b.name: branch_tables(symbols[b.name], b) for b in branches}
     symbols = collect_symbols(trained.student, branches, validation)
     expected = {b.name: mean_bytes(symbols[b.name], b, tables[b.name]) for b in branches}
     networks = {"head": trained.student.head, "tail": trained.student.tail, "teacher": trained.teacher}
-    digest = save_branch_set(out, settings.architecture, networks, tables, expected)
+    digest = save_branch_set(out, architecture, networks, tables, expected)
     log(f"test: {len(test)} frames of {len(test.worlds)} worlds, through the real head, codec and tail")
     metrics = evaluate(load_branch_set(out, with_teacher=True), test)
     for name, values in metrics.items():
         log(f"test {name}: {format_summary(values)}")
     (out / METRICS_FILE).write_text(json.dumps(metrics, indent=1) + "\n")
+    shipped = dataclasses.replace(settings, architecture=architecture)
     splits = {name: DepthData(data, name).describe() for name in ("train", "validation", "test")}
-    (out / "MODEL_CARD.md").write_text(model_card(out.name, digest, settings, splits, metrics, trained.notes))
+    (out / "MODEL_CARD.md").write_text(model_card(out.name, digest, shipped, splits, metrics, trained.notes))
     write_golden(load_branch_set(out))
     log(f"wrote {out} (hash {digest:08x})")
     return metrics
+
+
+def memory_helps(student: Student, architecture: Architecture, settings: DepthTraining, data: Path, log: Log) -> bool:
+    """Whether near depth on validation clips is better with the memory than without, in the mean over branches."""
+    validation = DepthData(data, "validation")
+    every = dataclasses.replace(settings, validation_frames=len(validation))
+    stage = StudentStage(every, DepthData(data, "train"), validation, Teacher(architecture))
+    near = {name: values["near_abs_rel"] for name, values in stage.validate(student).items()}
+    errors = [float(np.mean([near[b.name + end] for b in architecture.branches])) for end in ("", ALONE)]
+    helps = errors[0] < errors[1]
+    fate = "stays" if helps else "is left out"
+    log(f"memory: near AbsRel {errors[0]:.3f} with it, {errors[1]:.3f} without; it {fate}")
+    return helps
 
 
 def collect_symbols(

@@ -43,9 +43,20 @@ def run(data, tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("without", [0.9, 1.1])
+def test_a_memory_ships_only_where_it_makes_near_depth_better(run, data, tmp_path, monkeypatch, without):
+    measured = {"b0": 1.0, "b1": 1.0, "b0 alone": without, "b1 alone": without}
+    summary = {name: {"near_abs_rel": value} for name, value in measured.items()}
+    monkeypatch.setattr(StudentStage, "validate", lambda stage, network: summary)
+    metrics = export(run, data, tmp_path / "mine", stored_settings(run), lambda text: None)
+    alone = {"b0 alone", "b1 alone"} if without > 1.0 else set()
+    assert set(metrics) == {"teacher", "b0", "b1"} | alone
+    assert (load_branch_set(tmp_path / "mine").tail.recall is not None) is bool(alone)
+
+
 def test_a_run_ends_in_a_branch_set_whose_card_tells_what_was_measured(run, data, tmp_path):
     metrics = export(run, data, tmp_path / "mine", stored_settings(run), lambda text: None)
-    assert set(metrics) == {"teacher", "b0", "b1", "b0 alone", "b1 alone"}
+    assert {"teacher", "b0", "b1"} <= set(metrics)
     loaded = load_branch_set(tmp_path / "mine", with_teacher=True)
     assert loaded.teacher is not None
     card = (tmp_path / "mine" / "MODEL_CARD.md").read_text()
