@@ -5,23 +5,18 @@ import pytest
 import torch
 from depth_fixtures import TINY, TRAINED, tiny_training, write_data
 
-from navisplit.codecs import codec as find_codec
-from navisplit.errors import ConfigError, ModelError, UsageError
-from navisplit.nets.architecture import BranchConfig
+from navisplit.errors import ModelError, UsageError
 from navisplit.nets.branch_set import load_branch_set
 from navisplit.nets.teacher import Teacher
 from navisplit.train.augment import augmented, photometric, to_tensors
 from navisplit.train.checkpoint import load_checkpoint, save_checkpoint
 from navisplit.train.dataset import DepthData
-from navisplit.train.depth import stored_settings, train_depth, with_minutes
+from navisplit.train.depth import stored_settings, train_depth
 from navisplit.train.export import export, load_trained
 from navisplit.train.loop import schedule, update_average
-from navisplit.train.losses import depth_loss, erase_channels, feature_loss, pixel_weights, thin_mask
-from navisplit.train.settings import read_training, training_from_mapping
 from navisplit.train.settling import settling
 from navisplit.train.student import Student
 from navisplit.train.student_stage import StudentStage
-from navisplit.train.tables import branch_tables, count_symbols, tables_from_counts
 from navisplit.train.unsplit_stage import teacher_stage, wide_stage
 
 
@@ -203,57 +198,6 @@ def test_schedule_warms_up_and_ends_low():
     assert schedule(1.0, 0.1) == pytest.approx(0.01) and schedule(0.55, 0.1) == pytest.approx(0.505)
 
 
-def test_near_and_thin_things_weigh_more():
-    depth = torch.full((1, 20, 40), 12.0)
-    depth[0, :, 18:21] = 6.0  # a trunk, not near
-    depth[0, :, :10] = 3.0  # a wall, near and broad
-    thin = thin_mask(depth, 15.0)
-    assert thin[0, 10, 19] and not thin[0, 10, 5] and not thin[0, 10, 30]
-    weights = pixel_weights(depth, 5.0, 2.0, 2.0)
-    assert weights[0, 10, 19] == weights[0, 10, 5] == pytest.approx(3.0 * weights[0, 10, 30].item())
-    assert weights.mean().item() == pytest.approx(1.0)
-
-
-def test_a_slanted_ground_is_not_thin():
-    rows = torch.linspace(12.0, 1.0, 36)
-    assert not thin_mask(rows[None, :, None].expand(1, 36, 64), 15.0).any()
-
-
-def test_spread_is_trained_to_the_size_of_the_error_and_cannot_excuse_it():
-    depth = torch.full((1, 4, 4), 5.0)
-    guess = (depth * 1.5).log().requires_grad_()
-    scale = torch.zeros(1, 4, 4, requires_grad=True)
-    loss = depth_loss(guess, scale, depth, torch.ones_like(depth), torch.zeros_like(depth))
-    loss.backward()
-    wide = guess.detach().clone().requires_grad_()
-    depth_loss(wide, torch.full((1, 4, 4), 1.5), depth, torch.ones_like(depth), torch.zeros_like(depth)).backward()
-    torch.testing.assert_close(wide.grad, guess.grad)
-    assert (scale.grad > 0).all()  # the error (0.41) is less than the scale (1): lower it
-
-
-def test_a_near_thing_taken_for_farther_costs_more_than_one_taken_for_nearer():
-    depth, even = torch.full((1, 2, 2), 4.0), torch.ones(1, 2, 2)
-    far, near = ((depth * factor).log() for factor in (1.5, 1 / 1.5))
-    flat = torch.zeros(1, 2, 2)
-    costs = [depth_loss(guess, flat, depth, even, far_weight * even) for guess in (far, near) for far_weight in (0, 1)]
-    assert costs[0] == pytest.approx(costs[2].item()) and costs[2] == costs[3] and costs[1] > 1.5 * costs[0]
-
-
-def test_feature_loss_is_zero_only_for_the_teachers_features():
-    target = torch.randn(2, 3, 4, 4)
-    assert feature_loss(target, target).item() == 0.0
-    assert feature_loss(torch.zeros_like(target), target).item() == pytest.approx(1.0)
-
-
-def test_erasure_hits_its_share_and_never_takes_all_channels():
-    masks = erase_channels(2000, 6, 0.15, torch.Generator().manual_seed(0))
-    assert ((masks == 0).any(1).float().mean().item()) == pytest.approx(0.15, abs=0.03)
-    assert (masks.sum(1) >= 1).all()
-    assert erase_channels(5, 1, 1.0, torch.Generator()).all()
-    prefix = (masks[:, :-1] >= masks[:, 1:]).all(1).flatten()  # what is there comes first, as a trimmed frame has it
-    assert 0.4 < prefix[(masks == 0).any(1).flatten()].float().mean() < 0.75
-
-
 def test_a_mirrored_batch_is_mirrored_in_both_picture_and_depth(data):
     train = DepthData(data, "train")
     batch = train.take(np.arange(4))
@@ -293,28 +237,6 @@ def test_unfinished_worlds_do_not_count(tmp_path):
         DepthData(tmp_path, "train")
 
 
-def test_tables_count_what_was_sent_and_leave_room_for_the_unseen():
-    symbols = np.zeros((3, 2, 4, 4), np.int16)
-    symbols[:, 0, 0, 0] = -2
-    symbols[:, 1] = 1
-    counts = count_symbols(symbols, 5)
-    assert counts.shape == (2, 11) and counts[0, 3] == 3 and counts[1, 6] == 48
-    tables = tables_from_counts(counts, 5)
-    assert tables.offsets.tolist() == [-2, -2] and tables.alphabet == 4
-    assert tables.frequencies.min() >= 1 and tables.frequencies[1].argmax() == 3
-
-
-@pytest.mark.parametrize(("codec", "contexts"), [("context", 25), ("rans", 1), ("raw8", 1)])
-def test_every_codec_gets_the_tables_that_it_codes_with(codec, contexts):
-    symbols = np.random.default_rng(0).integers(-2, 3, (5, 3, 6, 8)).astype(np.int16)
-    branch = BranchConfig("b", channels=3, target_bytes=9, limit=4, codec=codec)
-    tables = branch_tables(symbols, branch)
-    assert tables.contexts == contexts and tables.channels == 3
-    slices = find_codec(codec).encode(symbols[0], tables, 1200)
-    decoded, received = find_codec(codec).decode(slices, (3, 6, 8), tables)
-    assert received.all() and (decoded == symbols[0]).all()
-
-
 def test_a_training_that_gets_no_better_stops_when_its_patience_ends(data, tmp_path):
     said = []
     settings = tiny_training(teacher_minutes=5.0, student_minutes=0.002, patience=2, validation_s=0.05)
@@ -324,33 +246,6 @@ def test_a_training_that_gets_no_better_stops_when_its_patience_ends(data, tmp_p
     assert load_checkpoint(tmp_path / "teacher.safetensors")[1]["elapsed_s"] < 60.0
     curves = list((tmp_path / "tensorboard" / "teacher").glob("events*"))
     assert curves and curves[0].stat().st_size > 200
-
-
-def test_settings_come_from_yaml_and_misspelt_ones_are_refused(tmp_path):
-    path = tmp_path / "s.yaml"
-    path.write_text("batch_size: 8\narchitecture: {detail_width: 16}\n")
-    settings = read_training(path)
-    assert settings.batch_size == 8 and settings.architecture.detail_width == 16
-    path.write_text("batchsize: 8\n")
-    with pytest.raises(ConfigError, match="batch_size"):
-        read_training(path)
-    with pytest.raises(ConfigError):
-        read_training(tmp_path / "none.yaml")
-    with pytest.raises(ConfigError, match="threads"):
-        training_from_mapping({"threads": 0})
-
-
-def test_the_shipped_config_is_the_default():
-    from pathlib import Path
-
-    from navisplit.train.settings import DepthTraining
-
-    assert read_training(Path(__file__).parents[2] / "config" / "depth.yaml") == DepthTraining()
-
-
-def test_minutes_are_shared_out_in_proportion():
-    settings = with_minutes(tiny_training(wide_minutes=10.0, teacher_minutes=20.0, student_minutes=30.0), 12.0)
-    assert (settings.wide_minutes, settings.teacher_minutes, settings.student_minutes) == (2.0, 4.0, 6.0)
 
 
 def test_the_command_trains_exports_and_continues(data, tmp_path):
