@@ -19,7 +19,7 @@ AXES = {
 }
 PARAMETER_BYTES = 4.0  # float32
 _COLOURS = {
-    "branch": "#c0392b", "alone": "#e8a29a", "trim": "#d35400", "loss": "#7d3c98",
+    "branch": "#c0392b", "alone": "#e8a29a", "trim": "#d35400", "loss": "#16a085",
     "paper": "#8e44ad", "teacher": "#222222",
     "float32": "#888888", "features8": "#aaaaaa",
     "uniform-context": "#0b3d66",
