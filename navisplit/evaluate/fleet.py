@@ -131,7 +131,9 @@ class Alone:
     def run(self, jobs: Sequence[Job], note: Note) -> None:
         """Fly all."""
         for job in jobs:
-            note(job, self._hangar.fly(job))
+            episode = self._hangar.fly(job)
+            with sigint_deferred():
+                note(job, episode)
 
     def close(self) -> None:
         """Nothing to do."""
@@ -157,8 +159,8 @@ class Processes:
                 if not flying:
                     return
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                    note(flying[future], future.result())
-                    del flying[future]
+                    with sigint_deferred():  # a flight is noted once, and whole
+                        note(flying.pop(future), future.result())
         except KeyboardInterrupt:
             for future, job in flying.items():
                 note(job, future.result())
@@ -202,8 +204,8 @@ class RayCluster:
                 if not flying:
                     return
                 for reference in self._ray.wait(list(flying), num_returns=1)[0]:
-                    note(flying[reference], self._result(reference))
-                    del flying[reference]
+                    with sigint_deferred():
+                        note(flying.pop(reference), self._result(reference))
         except KeyboardInterrupt:
             for reference, job in flying.items():
                 note(job, self._result(reference))

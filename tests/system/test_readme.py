@@ -16,7 +16,7 @@ SMALLER = {
     "sweep": ["--routes", "1"],
     "collect": ["--frames", "16", "--worlds", "2", "--families", "forest"],
     "train depth": ["--minutes", "0.1"],
-    "train gate": ["--worlds", "2", "--flights", "1", "--rounds", "1"],
+    "train gate": ["--families", "forest", "--worlds", "2", "--flights", "1", "--rounds", "1"],
     "bench codec": [
         "--frames",
         "2",
