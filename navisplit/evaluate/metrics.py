@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -145,8 +146,6 @@ def measure(
     shortest = shortest_m if shortest_m else straight
     remaining = float(np.linalg.norm(np.asarray(goal, float) - path[-1]))
     velocities, fastest_s = np.asarray(velocities, float).reshape(-1, 3), shortest / cruise_mps
-    sent = sum(s.bytes for s in samples)
-    p50, p95, p99 = percentiles([s.latency_ms for s in samples], 50, 95, 99)
     nearest, fifth = percentiles(clearances, 0, 5)
     return Metrics(
         time_s=time_s,
@@ -161,19 +160,28 @@ def measure(
         clearance_min_m=nearest,
         clearance_p5_m=fifth,
         crowding=crowding,
-        frames=len(samples),
-        bytes=sent,
-        bytes_per_frame=sent / len(samples) if samples else None,
-        bytes_per_metre=sent / path_m if path_m > 0.1 else None,
-        age_p50_ms=p50,
-        age_p95_ms=p95,
-        age_p99_ms=p99,
+        **_of_frames(samples, path_m),
         stale_commands=stale_commands,
         refused_packets=refused_packets,
-        energy_j=energy.joules(time_s, len(samples), head_s, sent),
+        energy_j=energy.joules(time_s, len(samples), head_s, sum(s.bytes for s in samples)),
         sct=completion_time(success, fastest_s, time_s),
         barn=barn(success, fastest_s, time_s),
         jerk_rms_mps3=jerk_rms(velocities, times_s),
         guarded_s=guarded_s,
         lost_packets=lost_packets,
     )
+
+
+def _of_frames(samples: Sequence[Sample], path_m: float) -> dict[str, Any]:
+    """Figures of what was sent and how old it was when it was flown on."""
+    sent = sum(s.bytes for s in samples)
+    p50, p95, p99 = percentiles([s.latency_ms for s in samples], 50, 95, 99)
+    return {
+        "frames": len(samples),
+        "bytes": sent,
+        "bytes_per_frame": sent / len(samples) if samples else None,
+        "bytes_per_metre": sent / path_m if path_m > 0.1 else None,
+        "age_p50_ms": p50,
+        "age_p95_ms": p95,
+        "age_p99_ms": p99,
+    }

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from navisplit.config import FlightConfig, from_mapping
 from navisplit.nets.gate import RegretNet
-from navisplit.train.gate_lessons import DrawingModels, Reinforcement, Trace, improved, rewards
+from navisplit.train.gate_reinforcement import DrawingModels, Reinforcement, Trace, improved, rewards
 from navisplit.train.progress import Log
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from navisplit.config import FlightConfig, PolicyConfig, from_mapping, to_mapping
 from navisplit.train.gate import GateFit, GateTraining, fit_gate
-from navisplit.train.gate_lessons import Reinforcement
+from navisplit.train.gate_reinforcement import Reinforcement
 from navisplit.train.gate_rounds import reinforced
 from navisplit.train.progress import Log
 

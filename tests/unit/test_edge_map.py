@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from map_fixtures import EAST, HERE, VIEW, cell, centred
 from scipy.ndimage import distance_transform_edt
 
-from navisplit.config import CameraConfig
 from navisplit.edge.local_map import FREE_LOG_ODDS, OCCUPIED_LOG_ODDS, LocalMap, MapConfig
-from navisplit.edge.policies import View
 from navisplit.edge.tail import Depth
 from navisplit.edge.wavefront import FAR, Wavefront
-from navisplit.frames import quaternion_from_euler
-
-EAST = quaternion_from_euler(0, 0, 0)
-HERE = np.array([0.0, 0.0, 2.0])
-VIEW = View.of(CameraConfig(), np.empty((72, 128), np.float32))
 
 
 def wall(distance_m, spread=None):
     """The picture of a wall across the view."""
     shape = (72, 128)
     return Depth(np.full(shape, distance_m, np.float32), None if spread is None else np.full(shape, spread, np.float32))
-
-
-def centred(position=HERE):
-    made = LocalMap()
-    made.centre_on(np.asarray(position, float), 0)
-    return made
-
-
-def cell(local_map, *point):
-    return tuple(np.floor((np.array(point) - local_map.origin) / local_map.config.cell_m).astype(int))
 
 
 def test_clearance_is_the_distance_to_the_nearest_occupied_cell():

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from map_fixtures import EAST, HERE, VIEW, cell, centred
 
-from navisplit.config import CameraConfig, PolicyConfig
-from navisplit.edge.local_map import FREE_LOG_ODDS, OCCUPIED_LOG_ODDS, LocalMap
+from navisplit.config import PolicyConfig
+from navisplit.edge.local_map import FREE_LOG_ODDS, OCCUPIED_LOG_ODDS
 from navisplit.edge.overview import CELLS, Overview
 from navisplit.edge.planner import PATIENCE_S, Planner
-from navisplit.edge.policies import View
 from navisplit.edge.tail import Depth
 from navisplit.edge.wavefront import Wavefront
-from navisplit.frames import quaternion_from_euler
 
-EAST = quaternion_from_euler(0, 0, 0)
-HERE = np.array([0.0, 0.0, 2.0])
-VIEW = View.of(CameraConfig(), np.empty((72, 128), np.float32))
 FAR = 65504.0
-
-
-def centred(position=HERE):
-    made = LocalMap()
-    made.centre_on(np.asarray(position, float), 0)
-    return made
-
-
-def cell(local_map, *point):
-    return tuple(np.floor((np.array(point) - local_map.origin) / local_map.config.cell_m).astype(int))
 
 
 def test_a_wall_along_which_the_camera_looks_is_not_seen_through():

@@ -10,7 +10,7 @@ import pytest
 from navisplit.evaluate.episode import Outcome, Sample
 from navisplit.nets.gate import RegretNet
 from navisplit.train import gate_rounds
-from navisplit.train.gate_lessons import (
+from navisplit.train.gate_reinforcement import (
     FAILURE_COST,
     DrawingGate,
     Reinforcement,
