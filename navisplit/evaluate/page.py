@@ -16,8 +16,8 @@ h1 { font-size: 1.5em; margin-bottom: 0; } h2 { font-size: 1.15em; margin-top: 2
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1em; } .pair > div { min-width: 0; }
 .flight { border-top: 1px solid #ddd; padding: .8em 0; } .flight p { margin: .2em 0 .5em; }
 .strip { display: flex; gap: 5px; align-items: flex-start; overflow-x: auto; }
-.strip figure { margin: 0; } .strip img { display: block; width: 146px; margin-bottom: 3px; }
-.strip img.map { width: 168px; } .strip .names { width: 42px; font-size: 12px; color: #555; }
+.strip figure { margin: 0; } .strip img { display: block; width: 146px; height: 82px; margin-bottom: 3px; }
+.strip img.map { width: 168px; height: auto; } .strip .names { flex: 0 0 56px; font-size: 12px; color: #555; }
 .strip .names div { height: 82px; margin-bottom: 3px; display: flex; align-items: center; }
 .strip figcaption { font-size: 12px; }
 .strip .none { width: 146px; height: 82px; margin-bottom: 3px; font-size: 12px; color: #999; background: #f4f5f2;
