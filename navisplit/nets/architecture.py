@@ -47,11 +47,11 @@ class BranchConfig:
 
 
 DEFAULT_BRANCHES = (
-    BranchConfig("b0", channels=6, target_bytes=66, stride=2),
-    BranchConfig("b1", channels=12, target_bytes=180, stride=2),
-    BranchConfig("b2", channels=24, target_bytes=460, stride=2),
-    BranchConfig("b3", channels=16, target_bytes=1300),
-    BranchConfig("b4", channels=24, target_bytes=3600),
+    BranchConfig("b0", channels=6, target_bytes=90, stride=2),
+    BranchConfig("b1", channels=12, target_bytes=210, stride=2),
+    BranchConfig("b2", channels=24, target_bytes=500, stride=2),
+    BranchConfig("b3", channels=16, target_bytes=1100),
+    BranchConfig("b4", channels=24, target_bytes=2800),
 )
 
 
@@ -66,7 +66,7 @@ class Architecture:
     body_widths: tuple[int, int, int] = (96, 192, 256)  # at strides 8, 16, 32
     body_blocks: tuple[int, int, int] = (2, 3, 2)
     detail_width: int = 32  # of the tail at stride 4
-    memory: bool = True  # whether the tail also sees its own last answer
+    memory: bool = False  # whether the tail also sees its own last answer
     branches: tuple[BranchConfig, ...] = field(default=DEFAULT_BRANCHES)
 
     def __post_init__(self) -> None:

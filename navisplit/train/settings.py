@@ -19,7 +19,7 @@ class DepthTraining:
     start: str = ""  # branch set whose weights training begins with; empty: from nothing
     wide_minutes: float = 36.0  # of computing, on a busy machine it takes longer: a wider network, to begin with
     teacher_minutes: float = 45.0  # the network without bottlenecks
-    student_minutes: float = 33.0  # and with them
+    student_minutes: float = 80.0  # and with them
     wide_widths: tuple[int, ...] = (32, 64, 128)  # the wider network's trunk, as Architecture.trunk_widths
     wide_blocks: tuple[int, ...] = (1, 4)
     batch_size: int = 24
@@ -35,7 +35,7 @@ class DepthTraining:
     thin_weight: float = 2.0  # extra weight of thin near things: trunks, poles, branches
     distillation_weight: float = 0.5  # of the feature loss; fades to zero
     erasure_share: float = 0.25  # of samples with channels lost
-    clip_share: float = 0.6  # of the student's batches: clips, for its memory; the rest are more, unrelated frames
+    clip_share: float = 0.6  # of batches, where the tail has a memory: clips for it; the rest are unrelated frames
     amnesia_share: float = 0.15  # of frames of clips whose memory is taken away
     first_bytes: float = 4.0  # times its target, what a branch may spend at the beginning
     rate_gain: float = 0.02  # step of the controller that holds each branch at its target bytes

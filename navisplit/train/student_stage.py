@@ -57,7 +57,7 @@ class StudentStage:
     def loss(self, rng: np.random.Generator, progress: float) -> tuple[Tensor, dict[str, float]]:
         """Loss of random frames, or of random clips whose frames remember the ones before, by two branches each."""
         settings = self.settings
-        length = CLIP if rng.random() < settings.clip_share else 1
+        length = CLIP if self._remembers and rng.random() < settings.clip_share else 1
         batch = self._clips(rng) if length > 1 else self.train.sample(settings.batch_size, rng)
         clean, image, depth, flipped = augmented(batch, rng)
         with torch.autocast("cpu", torch.bfloat16):
@@ -84,6 +84,10 @@ class StudentStage:
         total = losses + rate + settings.distillation_weight * (1.0 - progress) * taught
         said = {"depth": float(losses.detach()) / length, "feature": float(taught.detach()) / length}
         return total / length, said | {f"bytes/{name}": rate for name, rate in self.rates.items()}
+
+    @property
+    def _remembers(self) -> bool:
+        return self.settings.architecture.memory
 
     def _clips(self, rng: np.random.Generator) -> Batch:
         count = max(2, self.settings.batch_size // CLIP)
@@ -191,17 +195,18 @@ class StudentStage:
         recollections = Recollections(self.train.depth_intrinsics)
         with settling(network), torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             for _ in range(SETTLE_BATCHES):
-                batch = self._clips(rng)
+                length = CLIP if self._remembers else 1
+                batch = self._clips(rng) if length > 1 else self.train.sample(self.settings.batch_size, rng)
                 _, image, _, flipped = augmented(batch, rng)
-                motions = motions_of(batch, flipped) * len(self.branches)
+                motions = motions_of(batch, flipped) * len(self.branches) if length > 1 else []
                 features = network.head.trunk(image)
                 recollections.forget()
-                for step in range(CLIP):
-                    x = torch.cat([self._settled(network, features[step::CLIP], b) for b in self.branches])
+                for step in range(length):
+                    x = torch.cat([self._settled(network, features[step::length], b) for b in self.branches])
                     if network.tail.recall is not None and recollections.any:
                         x = x + network.tail.recall(*recollections.tensors(len(x), x.shape[-2:]))
                     log_depth, log_scale = network.tail.body(x)
-                    if step + 1 < CLIP:
+                    if step + 1 < length:
                         recollections.renew(log_depth.numpy(), log_scale.numpy(), motions[step + 1 :: CLIP])
 
     def _settled(self, network: nn.Module, features: Tensor, branch: BranchConfig) -> Tensor:

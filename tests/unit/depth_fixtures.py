@@ -11,6 +11,7 @@ from navisplit.train.packing import PictureWriter
 from navisplit.train.settings import DepthTraining
 
 TINY = Architecture(
+    memory=True,
     height=32,
     width=64,
     trunk_widths=(4, 8, 16, 16),
