@@ -39,8 +39,8 @@ from navisplit.train.filming import Day, film_world
 FIRST_SEED = {"train": 1000, "validation": 900, "test": 800}
 VALIDATION_WORLDS = 2  # a family
 TEST_WORLDS = (3, 10)
-"""A family: at least, and at most, one for each 6,000 frames to train on. Frames of one world are alike, so that what can
-be told from a test depends on the number of its worlds."""
+"""A family: at least, and at most, one for each 6,000 frames to train on. Frames of one world are alike, so that what
+can be told from a test depends on the number of its worlds."""
 SEED_STEP = 1000
 """Training seeds of data set S start at 1000 + 1000 S; validation and test worlds and poses are the same for all S."""
 LIGHTS = 3
