@@ -153,6 +153,8 @@ class Flight:
         sent = self.crew.onboard.process(rgb, odometry, self.goal, now, now_ns=now)
         if sent.packets:
             self.guard.note_sent(now, now)
+        if sent.exit is not None:
+            self.guard.note_exit(sent.exit, now)
         leave_ns = now + round(self.config.timing.head_s * 1e9)
         self._outbox += [(leave_ns, self.uplink, packet) for packet in sent.packets]
         self._frame_of[now] = len(self._samples)

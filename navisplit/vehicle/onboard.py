@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit import wire
-from navisplit.frames import Odometry, Vector
+from navisplit.frames import Odometry, Vector, VelocityCommand
 from navisplit.vehicle.gate import SKIP, FixedGate, Gate, GateInput
 
 ROUND_TRIPS = 10  # answers that the round trip is taken from
@@ -37,6 +37,13 @@ class FeatureHead(Protocol):
         """Slices of one branch, in packets of ``max_bytes`` together. Raises UsageError for an unknown branch."""
 
 
+class Exit(Protocol):
+    """As ``navisplit.vehicle.onboard_exit.OnboardExit``."""
+
+    def command(self, features: Any, odometry: Odometry, goal: Vector) -> VelocityCommand:
+        """What to fly on this frame if the edge stays silent."""
+
+
 @dataclass(frozen=True)
 class Transmission:
     """What goes out for one frame; no packets when it is skipped."""
@@ -44,6 +51,7 @@ class Transmission:
     branch: str
     packets: list[bytes]
     stamp_ns: int
+    exit: VelocityCommand | None = None  # for the guard, where there is an on-board exit
 
     @property
     def size(self) -> int:
@@ -66,12 +74,14 @@ class Onboard:
         key: bytes | None = None,
         max_frame_bytes: int = 0,
         period_s: float = 0.1,
+        exit: Exit | None = None,
     ) -> None:
         self.head = head
         self.gate: Gate = FixedGate(gate) if isinstance(gate, str) else gate
         self.model_hash = model_hash
         self.max_frame_bytes = max_frame_bytes
         self._period_s = period_s
+        self._exit = exit
         self.answer: wire.AnswerPacket | None = None
         self._chosen_gate = self.gate
         self._key = key
@@ -107,6 +117,7 @@ class Onboard:
         ``now_ns`` is the vehicle's own steady clock: it times round trips, and stamps only name frames.
         """
         activations = self.head.trunk(rgb)
+        escape = self._exit.command(activations.features, odometry, goal) if self._exit else None
         summary = getattr(activations, "summary", None)
         branch = self.gate.choose(
             GateInput(
@@ -123,14 +134,14 @@ class Onboard:
         )
         self._previous = branch
         if branch == SKIP:
-            return Transmission(SKIP, [], stamp_ns)
+            return Transmission(SKIP, [], stamp_ns, escape)
         encoded = self.head.encode(activations, branch, self._limit(budget_bps))
         packets = self._packets(encoded, odometry, goal, stamp_ns)
         self._sent_ns = stamp_ns
         self._pending[stamp_ns] = now_ns
         if len(self._pending) > UNANSWERED:
             self._pending.popitem(last=False)
-        return Transmission(branch, packets, stamp_ns)
+        return Transmission(branch, packets, stamp_ns, escape)
 
     def _limit(self, budget_bps: float | None) -> int | None:
         """Bytes that a frame's packets may have."""
