@@ -1,8 +1,8 @@
 """The failsafe on the vehicle: answers in, limited commands out, on the vehicle's own steady clock.
 
 Subscribes ``features`` (whose stamps are the frames sent), ``answer``, ``exit/cmd_vel`` (the on-board exit's), ``odom``
-and ``rearm``; publishes ``cmd_vel`` in ``odom`` and ``/diagnostics``. The stamp of ``cmd_vel`` is the capture time of the frame that it answers, and zero where
-the guard flies by itself.
+and ``rearm``; publishes ``cmd_vel`` in ``odom`` and ``/diagnostics``. The stamp of ``cmd_vel`` is the capture time of
+the frame that it answers, and zero where the guard flies by itself.
 """
 
 from __future__ import annotations

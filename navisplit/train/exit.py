@@ -155,4 +155,4 @@ def true_reach(depth: NDArray[np.float32], odometry: Odometry, camera: CameraCon
     """How far each direction (9,) is free by a depth image (H, W), m; as ``OnboardExit.look`` by its cells."""
     optical = camera.intrinsics.scaled(depth.shape[1], depth.shape[0]).rays() * depth[..., None]
     points = np.stack([optical[..., 2], -optical[..., 0], -optical[..., 1]], axis=-1).reshape(-1, 3).astype(np.float64)
-    return free_reach(points[points[:, 0] < 2.0 * FARTHEST_M], odometry, camera)
+    return free_reach(points[points[:, 0] < 2.0 * FARTHEST_M], SIDES, odometry, camera)

@@ -1,8 +1,9 @@
 """The on-board exit: where to fly while the edge is silent, on a coarse picture of what is near.
 
 It flies towards the goal only into what the camera sees now, and only as fast as it can stop short of the nearest thing
-in its way. It keeps its height, remembers nothing and never flies backwards or sideways: it is a way to go on for some
-seconds, not a planner. Figures are our choice.
+in its way; moving where the way is too short to stop, or where the camera does not look, it brakes first. It remembers
+nothing and never flies backwards or sideways: it is a way to go on for some seconds, not a planner. Figures are our
+choice.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ SIDES = np.radians([0.0, 6.0, -6.0, 12.0, -12.0, 20.0, -20.0, 28.0, -28.0])
 """Directions to fly in, from the heading: all well inside the picture."""
 BODY_M, BODY_HEIGHT_M = 0.6, 0.5  # half the width and height of the tube that has to be free
 STOP_M, STOP_S = 1.2, 1.1  # kept from the nearest thing; way to a stop for each m/s, latency included
+STILL_MPS = 0.5  # slower than this no way to a stop is asked for
 LEAST_MPS = 0.3  # slower is not worth it: stop
 SPEED_SHARE = 0.6  # of the cruise speed
+SEEN = math.radians(38)  # from the heading: the body's tube is in the picture
 TURN_FIRST = math.radians(50)  # a goal further aside is turned to on the spot
+CLIMB_GAIN, MAX_CLIMB = 0.5, 0.3  # to the height of the goal
 YAW_GAIN, MAX_YAW_RATE = 1.5, 1.0
 RAYS = 3  # a side, through each cell
 
@@ -38,6 +42,7 @@ class FreeSpace:
 
     distances: NDArray[np.float32]  # (6, 16) planar m to the nearest thing in each cell
     reach: NDArray[np.float64]  # (9,) m that are free in each direction of ``SIDES``
+    onward: float  # m that are free where it moves now; inf while it stands, 0 where the camera does not look
 
 
 class OnboardExit:
@@ -56,23 +61,30 @@ class OnboardExit:
         if remaining < STOP_M:
             return VelocityCommand.zero()
         bearing = wrap_angle(math.atan2(offset[1], offset[0]) - odometry.yaw)
-        if abs(bearing) > TURN_FIRST:
-            return VelocityCommand(np.zeros(3), math.copysign(MAX_YAW_RATE, bearing))
-        reach = self.look(features, odometry).reach
-        speeds = np.clip((reach - STOP_M) / STOP_S, 0.0, min(self._speed_mps, 0.7 * remaining))
+        space = self.look(features, odometry)
+        speed = float(np.hypot(*odometry.velocity[:2]))
+        speeds = np.clip((space.reach - STOP_M) / STOP_S, 0.0, min(self._speed_mps, 0.7 * remaining))
         best = int(np.argmax(speeds * np.cos(SIDES - bearing)))
-        if speeds[best] < LEAST_MPS:
-            return VelocityCommand.zero()
+        turns = abs(bearing) > TURN_FIRST
+        yaw_rate = float(np.clip(YAW_GAIN * (bearing if turns else SIDES[best]), -MAX_YAW_RATE, MAX_YAW_RATE))
+        if space.onward < STOP_M + STOP_S * speed:
+            return VelocityCommand(np.zeros(3), yaw_rate)
+        if turns or speeds[best] < LEAST_MPS:
+            return VelocityCommand(np.zeros(3), yaw_rate if turns else 0.0)
         heading = odometry.yaw + SIDES[best]
-        velocity = speeds[best] * np.array([math.cos(heading), math.sin(heading), 0.0])
-        yaw_rate = float(np.clip(YAW_GAIN * SIDES[best], -MAX_YAW_RATE, MAX_YAW_RATE))
+        climb = float(np.clip(CLIMB_GAIN * (goal[2] - odometry.position[2]), -MAX_CLIMB, MAX_CLIMB))
+        velocity = np.array([speeds[best] * math.cos(heading), speeds[best] * math.sin(heading), climb])
         return VelocityCommand(velocity, yaw_rate)
 
     def look(self, features: Any, odometry: Odometry) -> FreeSpace:
         """Distances, and how far each direction is free for the body."""
         distances = np.exp(np.asarray(self._net(features), np.float32)[0])
         points = (self._rays_of(distances.shape) * distances[:, :, None, None]).reshape(-1, 3)
-        return FreeSpace(distances, free_reach(points, odometry, self._camera))
+        vx, vy = odometry.velocity[:2]
+        moving = wrap_angle(math.atan2(vy, vx) - odometry.yaw)
+        reach = free_reach(points, np.append(SIDES, moving), odometry, self._camera)
+        onward = float(reach[-1]) if abs(moving) <= SEEN else 0.0
+        return FreeSpace(distances, reach[:-1], onward if math.hypot(vx, vy) > STILL_MPS else math.inf)
 
     def _rays_of(self, grid: tuple[int, ...]) -> NDArray[np.float64]:
         if self._rays is None:
@@ -84,12 +96,14 @@ class OnboardExit:
         return self._rays
 
 
-def free_reach(points: NDArray[np.float64], odometry: Odometry, camera: CameraConfig) -> NDArray[np.float64]:
-    """How far each direction (9,) of ``SIDES`` is free for the body, m, among points (N, 3) seen: camera FLU, m."""
+def free_reach(
+    points: NDArray[np.float64], directions: NDArray[np.float64], odometry: Odometry, camera: CameraConfig
+) -> NDArray[np.float64]:
+    """How far each direction (D,) from the heading is free for the body, m, among points (N, 3) seen: camera FLU, m."""
     c, s = math.cos(odometry.yaw), math.sin(odometry.yaw)
     heading = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
     level = (points + [camera.offset_x_m, 0.0, 0.0]) @ (heading.T @ rotation_matrix(odometry.orientation)).T
-    ahead = np.stack([np.cos(SIDES), np.sin(SIDES)])
+    ahead = np.stack([np.cos(directions), np.sin(directions)])
     along = level[:, :2] @ ahead
     aside = np.abs(level[:, 1:2] * ahead[0] - level[:, 0:1] * ahead[1])
     hit = (along > 0) & (aside < BODY_M) & (np.abs(level[:, 2:3]) < BODY_HEIGHT_M)

@@ -23,9 +23,9 @@ GOAL = np.array([50.0, 0.0, 2.0])
 MS = 1_000_000
 
 
-def odometry(yaw=0.0, pitch=0.0):
+def odometry(yaw=0.0, pitch=0.0, velocity=(0.0, 0.0, 0.0)):
     orientation = quaternion_from_euler(0.0, pitch, yaw)
-    return Odometry(0, np.array([0.0, 0.0, 2.0]), orientation, np.zeros(3), np.zeros(3))
+    return Odometry(0, np.array([0.0, 0.0, 2.0]), orientation, np.array(velocity), np.zeros(3))
 
 
 def exit_that_sees(distances):
@@ -73,6 +73,23 @@ def test_level_ground_is_no_obstacle_also_while_the_nose_is_down():
 def test_a_goal_behind_is_turned_to_on_the_spot():
     command = exit_that_sees(picture()).command(None, odometry(yaw=math.pi / 2), GOAL)
     assert not command.velocity.any() and command.yaw_rate < 0
+
+
+def test_moving_too_fast_to_stop_it_brakes_first():
+    seen = picture()
+    seen[:, 6:10] = 4.0
+    assert exit_that_sees(seen).command(None, odometry(velocity=(1.0, 0, 0)), GOAL).velocity.any()
+    assert not exit_that_sees(seen).command(None, odometry(velocity=(4.0, 0, 0)), GOAL).velocity.any()
+
+
+def test_moving_where_the_camera_does_not_look_it_brakes_first():
+    for velocity in ((0.0, 2.0, 0.0), (-2.0, 0.0, 0.0)):
+        assert not exit_that_sees(picture()).command(None, odometry(velocity=velocity), GOAL).velocity.any()
+
+
+def test_it_climbs_gently_to_the_height_of_the_goal():
+    goal = GOAL + [0.0, 0.0, 3.0]
+    assert 0 < exit_that_sees(picture()).command(None, odometry(), goal).velocity[2] <= 0.3
 
 
 def test_at_the_goal_it_stands():
