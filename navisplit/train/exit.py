@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from navisplit.config import CameraConfig
-from navisplit.errors import ConfigError
+from navisplit.errors import ConfigError, UsageError
 from navisplit.frames import Odometry
 from navisplit.nets.branch_set import BranchSet, load_branch_set
 from navisplit.nets.exit import COLUMNS, FARTHEST_M, NEAREST_M, ROWS, ExitNet, save_exit
@@ -56,6 +56,7 @@ def train_exit(models: str, data: Path, settings: ExitTraining, log: Log) -> dic
     torch.manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed)
     branch_set = load_branch_set(models)
+    _check_grid(branch_set)
     features, targets = _collected(branch_set, DepthData(data, "train"), settings, rng, log)
     net = ExitNet(branch_set.head.trunk.channels)
     _fit(net, features, targets, settings, rng, log)
@@ -65,6 +66,16 @@ def train_exit(models: str, data: Path, settings: ExitTraining, log: Log) -> dic
     save_exit(net, branch_set.path, branch_set.hash, {**notes, "seed": settings.seed, "epochs": settings.epochs})
     log(f"exit: {weights} weights, " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
     return found
+
+
+def _check_grid(branch_set: BranchSet) -> None:
+    architecture = branch_set.architecture
+    height, width = architecture.grid
+    if height % ROWS or width % COLUMNS:
+        raise UsageError(
+            f"The exit looks at {ROWS} x {COLUMNS} cells; the grid of '{branch_set.name}' ({height} x {width}, for "
+            f"pictures of {architecture.width}x{architecture.height}) cannot be cut into them. It needs multiples."
+        )
 
 
 def nearest(depth: NDArray[np.float32]) -> NDArray[np.float32]:
