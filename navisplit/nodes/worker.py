@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -21,7 +20,7 @@ from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.exceptions import ParameterException
-from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, qos_policy_name_from_kind
 from rclpy.task import Future
@@ -31,23 +30,12 @@ from navisplit.errors import NaviSplitError
 from navisplit.nodes import qos
 from navisplit.nodes.diagnostics import ERROR, OK, WARN, Health, diagnostics
 from navisplit.nodes.parameters import FIXED, declare, value_of
+from navisplit.nodes.traffic import CountedPublisher, Traffic
 
 UNCONFIGURED, INACTIVE, ACTIVE, FINALIZED = "unconfigured", "inactive", "active", "finalized"
 DIAGNOSTICS_PERIOD_S = 1.0
 REPEAT_S = 5.0  # the same complaint on the log
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-
-
-class CountedPublisher(LifecyclePublisher):
-    """Silent while its node is not active; counts what it publishes."""
-
-    count = 0
-
-    def publish(self, msg: Any) -> None:
-        """Publish where the node is active."""
-        if self.is_activated:
-            self.count += 1
-            super().publish(msg)
 
 
 class WorkerNode(LifecycleNode):
@@ -66,10 +54,7 @@ class WorkerNode(LifecycleNode):
         self.errors = 0
         self._complained_s: dict[str, float] = {}
         self._alive: list[Callable[[], Any]] = []  # how to destroy what lives from activation to deactivation
-        self._advertised: list[CountedPublisher] = []
-        self._heard: Counter[str] = Counter()
-        self._measured: tuple[float, Counter[str]] = (time.monotonic(), Counter())
-        self._rates: dict[str, str] = {}
+        self._traffic = Traffic(time.monotonic())
         what = "configure and activate at the start; false: wait for `ros2 lifecycle set`"
         self.autostart = bool(declare(self, "autostart", True, what))
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)  # goes on while the simulation is paused
@@ -118,7 +103,7 @@ class WorkerNode(LifecycleNode):
         )
         assert isinstance(publisher, CountedPublisher)
         self.add_managed_entity(publisher)
-        self._advertised.append(publisher)
+        self._traffic.publishers[topic] = publisher
         if self.state == ACTIVE:
             publisher.on_activate(LifecycleState(ACTIVE, 0))
         return publisher
@@ -129,7 +114,7 @@ class WorkerNode(LifecycleNode):
         """Hear a topic until the node is deactivated."""
 
         def counted(message: Any) -> None:
-            self._heard[topic] += 1
+            self._traffic.heard[topic] += 1
             callback(message)
 
         events = SubscriptionEventCallbacks(incompatible_qos=partial(self._misfit, topic, "publisher"))
@@ -250,8 +235,8 @@ class WorkerNode(LifecycleNode):
             self._stop()
         if state != UNCONFIGURED:
             self.cleanup()
-        while self._advertised:
-            self.destroy_lifecycle_publisher(self._advertised.pop())
+        while self._traffic.publishers:
+            self.destroy_lifecycle_publisher(self._traffic.publishers.popitem()[1])
 
     # Parameters -------------------------------------------------------------------------------------------------------
 
@@ -294,23 +279,15 @@ class WorkerNode(LifecycleNode):
             health = Health(ERROR, f"{self.state}: {self.last_error}")
         else:
             health = Health(WARN, self.state)
-        values: dict[str, Any] = {"state": self.state, "version": __version__, **health.values, **self._rates}
+        values: dict[str, Any] = {"state": self.state, "version": __version__, **health.values, **self._traffic.rates}
         values |= {"errors": self.errors, "last error": self.last_error or "none"}
         part = self.get_name().removesuffix("_node")
         self._diagnostics.publish(diagnostics(self, part, health.level, health.message, values))
 
     def _measure(self) -> None:
         """Rates since the last time, then publish."""
-        counts = Counter({f"Hz in: {topic}": count for topic, count in self._heard.items()})
-        counts.update({f"Hz out: {self._short(p.topic)}": p.count for p in self._advertised})
-        now_s = time.monotonic()
-        elapsed_s = max(now_s - self._measured[0], 1e-3)
-        self._rates = {name: f"{(count - self._measured[1][name]) / elapsed_s:.1f}" for name, count in counts.items()}
-        self._measured = (now_s, counts)
+        self._traffic.measure(time.monotonic())
         self.publish_diagnostics()
-
-    def _short(self, topic: str) -> str:
-        return topic.removeprefix(self.get_namespace().rstrip("/") + "/")
 
     def _misfit(self, topic: str, whose: str, event: Any) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind)
