@@ -67,6 +67,8 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("view", "false", "show our simulator live on a page for a browser; an AirSim shows branch and bytes"),
     Argument("view_port", "8080", "port of that page on 127.0.0.1"),
     Argument("timeout", "", "simulated seconds after which the flight has failed (default: by the route's length)"),
+    Argument("autostart", "true", "configure and activate the nodes; false: wait for `ros2 lifecycle set`", BOTH),
+    Argument("respawn", "true", "start head, guard, link and tail again when they are killed in flight", BOTH),
     Argument("seed", "0", "seed of the emulated radio"),
     Argument("record", "", "MCAP bag to write; empty: none"),
     Argument("out", "", "folder for the report (default: runs/<date and time>)"),
@@ -130,8 +132,8 @@ class FlightPlan:
             "host": host,
             "port": port,
             "own_simulator": not given["airsim"],
-            "headless": _truth(given, "headless"),
-            "view": _truth(given, "view"),
+            "headless": truth(given, "headless"),
+            "view": truth(given, "view"),
             "view_port": _port(given["view_port"], "view_port", "The page's own is 8080."),
             "timeout_s": _seconds(given, "timeout") if given["timeout"] else None,
             "seed": _number(given, "seed", int),
@@ -182,7 +184,7 @@ def flight_config(given: Mapping[str, str]) -> FlightConfig:
     values = read_settings(Path(given["config"])) if given["config"] else {}
     values.update({name: given[name] for name in ("branch", "models", "link", "weather") if given.get(name)})
     if given.get("exit"):
-        values["exit"] = _truth(given, "exit")
+        values["exit"] = truth(given, "exit")
     policy = dict(values.get("policy") or {})
     if given["policy"]:
         policy["name"] = given["policy"]
@@ -219,7 +221,8 @@ def _seconds(given: Mapping[str, str], name: str) -> float:
     return value
 
 
-def _truth(given: Mapping[str, str], name: str) -> bool:
+def truth(given: Mapping[str, str], name: str) -> bool:
+    """An argument that is true or false. Raises UsageError on another word."""
     value = given[name].lower()
     if value not in ("true", "false"):
         raise UsageError(f"{name}: expected true or false, got '{given[name]}'.")

@@ -6,11 +6,12 @@ arguments (``navisplit.arguments``), so that they cannot drift apart. Nothing he
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from navisplit.arguments import FlightPlan, Side, absolute_namespace, completed, flight_config
+from navisplit.arguments import FlightPlan, Side, absolute_namespace, completed, flight_config, truth
 from navisplit.config import FlightConfig, to_mapping
 from navisplit.errors import UsageError, nearest_name
 
@@ -18,6 +19,7 @@ PACKAGE = "navisplit"
 ENTRY_POINTS = "navisplit.nodes.start"
 OWN_SIMULATOR_S = 600.0  # it may have to compile its kernels first, on a slow machine that does other things too
 OUTSIDE_SIMULATOR_S = 30.0
+RESPAWN_DELAY_S = 0.5  # the edge has five seconds to be back before the guard lands
 START_S = 300.0  # to take off, and for the edge server to load its models and compile its policy
 
 
@@ -30,7 +32,8 @@ class NodeSpec:
     side: Side
     parameters: Mapping[str, Any] = field(default_factory=dict)
     remappings: tuple[tuple[str, str], ...] = ()
-    required: bool = True  # its end is the end of the flight
+    required: bool = True  # its end is the end of the flight, where it is not started again
+    respawn: bool = False  # started again when it is killed (by a signal), but not when it fails with an error
     package: str = PACKAGE
 
     @property
@@ -85,6 +88,22 @@ def flight_graph(values: Mapping[str, str], *, stamp: str, sides: Iterable[Side]
     """
     sides = tuple(sides)
     given = completed(values, sides)
+    graph = _graph(given, stamp, sides)
+    autostart, respawn = truth(given, "autostart"), truth(given, "respawn")
+    if autostart and respawn:
+        return graph
+    nodes = [
+        dataclasses.replace(
+            spec,
+            parameters=spec.parameters if autostart else {**spec.parameters, "autostart": False},
+            respawn=spec.respawn and respawn,
+        )
+        for spec in graph.nodes
+    ]
+    return dataclasses.replace(graph, nodes=tuple(nodes))
+
+
+def _graph(given: Mapping[str, str], stamp: str, sides: tuple[Side, ...]) -> Graph:
     namespace = absolute_namespace(given["namespace"])
     if Side.VEHICLE not in sides:
         return Graph((_tail(namespace, flight_config(given)),))
@@ -121,17 +140,19 @@ def _head(namespace: str, config: FlightConfig) -> NodeSpec:
     parameters |= {"max_frame_bytes": config.max_frame_bytes, "exit": config.exit}
     parameters["cruise_mps"] = config.policy.speed_mps  # of which the exit flies a part
     # The guard's limits too: a gate may skip a frame only while the guard does not brake for it.
-    return NodeSpec("head_node", namespace, Side.VEHICLE, {**parameters, **_camera(config), **_guard_limits(config)})
+    return NodeSpec(
+        "head_node", namespace, Side.VEHICLE, {**parameters, **_camera(config), **_guard_limits(config)}, respawn=True
+    )
 
 
 def _guard(namespace: str, config: FlightConfig) -> NodeSpec:
     parameters = {**_guard_limits(config), "rate_hz": config.timing.guard_rate_hz}
-    return NodeSpec("guard_node", namespace, Side.VEHICLE, parameters)
+    return NodeSpec("guard_node", namespace, Side.VEHICLE, parameters, respawn=True)
 
 
 def _link(namespace: str, plan: FlightPlan) -> NodeSpec:
     parameters = {"profile": plan.config.link, "seed": plan.seed}
-    return NodeSpec("link_node", namespace, Side.VEHICLE, parameters, required=False)
+    return NodeSpec("link_node", namespace, Side.VEHICLE, parameters, required=False, respawn=True)
 
 
 def _tail(namespace: str, config: FlightConfig) -> NodeSpec:
@@ -139,7 +160,7 @@ def _tail(namespace: str, config: FlightConfig) -> NodeSpec:
     direct = (("edge/features", "features"), ("edge/answer", "answer")) if config.link == "none" else ()
     parameters = {"models": config.models, **_camera(config), **flatten(to_mapping(config.policy), "policy")}
     # Not required: the vehicle must come down safely without its edge server, and the report must tell of it.
-    return NodeSpec("tail_node", namespace, Side.EDGE, parameters, direct, required=False)
+    return NodeSpec("tail_node", namespace, Side.EDGE, parameters, direct, required=False, respawn=True)
 
 
 def _mission(namespace: str, plan: FlightPlan) -> NodeSpec:

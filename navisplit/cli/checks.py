@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import socket
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from navisplit.errors import NaviSplitError, SimulatorError
@@ -16,6 +17,16 @@ CURES = {
     "rclpy": "ROS 2 is not here: source its setup file, or pip install 'navisplit[ros]'.",
     "airsim": "The AirSim client is not here: run python -m navisplit.airsim.install.",
 }
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    found: str
+    needed: bool = True  # a flight cannot do without it
 
 
 def check_before_flight(graph: Graph) -> None:

@@ -7,25 +7,15 @@ import os
 import platform
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from navisplit.cli.checks import CURES, check_package, check_port_free
+from navisplit.cli.checks import CURES, Check, check_package, check_port_free
+from navisplit.cli.doctor_machine import clock, environment, synchronised
 from navisplit.errors import NaviSplitError
 
 PORT = 41451
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    ok: bool
-    found: str
-    needed: bool = True  # a flight cannot do without it
 
 
 def register(app: typer.Typer) -> None:
@@ -35,13 +25,22 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     port: Annotated[int, typer.Option(help="Port of the simulator to try.")] = PORT,
+    models: Annotated[str, typer.Option(help="A branch set to check too: a name, or a folder.")] = "",
+    graph: Annotated[
+        float, typer.Option(min=0.0, help="Also listen to the running ROS graph for so many seconds.")
+    ] = 0.0,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check this installation: Python, torch, ROS 2, the AirSim client, branch sets, worlds, the port.
+    """Check this installation: Python, torch, ROS 2, the AirSim client, branch sets, worlds, the port, the clock.
 
-    Exit code 0 when a flight can start, 1 when something that it needs is missing.
+    With --graph also a running flight: QoS and types that do not fit, doubled nodes, clocks, halves of other versions,
+    and what the nodes complain of. Exit code 0 when all that a flight needs is well, 1 when something is not.
     """
-    checks = examine(port)
+    checks = examine(port, models)
+    if graph > 0 and all(check.ok for check in checks if check.name == "rclpy"):
+        from navisplit.cli.doctor_graph import examine_graph
+
+        checks += examine_graph(graph)
     if json_output:
         import json
         from dataclasses import asdict
@@ -52,7 +51,7 @@ def doctor(
     raise typer.Exit(0 if all(check.ok for check in checks if check.needed) else 1)
 
 
-def examine(port: int) -> list[Check]:
+def examine(port: int, models: str = "") -> list[Check]:
     """Look at everything; nothing is started or changed."""
     return [
         _try("python", lambda: f"{platform.python_version()} on {platform.machine()}"),
@@ -63,6 +62,10 @@ def examine(port: int) -> list[Check]:
         _try("airsim", lambda: _packaged("airsim", "")),
         _try("worlds", _worlds),
         _try("branch sets", _branch_sets),
+        *([_try(f"branch set {models}", lambda: _branch_set(models))] if models else []),
+        _try("environment", environment),
+        _try("clock", clock),
+        _try("time server", synchronised, needed=False),
         _try(f"port {port}", lambda: _port(port), needed=False),
         _try("ros2 launch", _ros2, needed=False),
     ]
@@ -133,6 +136,17 @@ def _branch_sets() -> str:
     return ", ".join(f"{name} ({', '.join(b.name for b in branches)})" for name, branches in sets.items())
 
 
+def _branch_set(name: str) -> str:
+    """Whether a branch set loads whole, as both halves would load it."""
+    from navisplit.config import FlightConfig
+    from navisplit.nodes.models import load_edge, load_onboard
+
+    onboard = load_onboard(FlightConfig(models=name))
+    _, edge_hash = load_edge(name)
+    gate = "with a gate" if onboard.gate is not None else f"without a gate ({onboard.why_no_gate})"
+    return f"hash {edge_hash:08x}, {', '.join(onboard.branches)}, {gate}"
+
+
 def _port(port: int) -> str:
     check_port_free(port)
     return "free"
@@ -151,6 +165,6 @@ def _print(checks: list[Check]) -> None:
 
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for check in checks:
-        mark = "[green]ok[/]" if check.ok else "[red]missing[/]" if check.needed else "[yellow]note[/]"
+        mark = "[green]ok[/]" if check.ok else "[red]wrong[/]" if check.needed else "[yellow]note[/]"
         table.add_row(mark, check.name, check.found)
     Console(highlight=False).print(table)

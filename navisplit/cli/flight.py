@@ -7,13 +7,14 @@ import os
 import random
 import re
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from navisplit.cli.processes import Child, Ended, Interrupted, Line, ProcessGroup
 from navisplit.errors import NaviSplitError, SimulatorError, UsageError
-from navisplit.graph import ENTRY_POINTS, Graph, NodeSpec
+from navisplit.graph import ENTRY_POINTS, RESPAWN_DELAY_S, Graph, NodeSpec
 
 LOG_FORMAT = "[{severity}] {date_time_with_ms} {name}: {message}"
 LOG_LINE = re.compile(r"\[(?P<severity>[A-Z]+)\] \S+ \S+ (?P<name>\S+): (?P<message>.*)")
@@ -21,6 +22,7 @@ SIMULATOR, MISSION = "simulator", "mission_node"
 VIEW, READY = "view on ", "ready on "  # how the simulator begins the line that names its page, and its last one
 STATUS_LOGGER = "status"  # last part of the logger's name on which mission_node tells how the flight goes
 HIGHEST_SAFE_DOMAIN = 101  # above it, DDS ports run into Linux's ephemeral ones (ROS 2 documentation, "ROS_DOMAIN_ID")
+RESPAWNS = 5  # of one node in one flight
 REPORT_PATIENCE_S = (20.0, 3.0)  # mission_node writes the report after the first signal
 
 
@@ -64,29 +66,63 @@ def run_flight(graph: Graph, out: Path, display: Display) -> bool:
     False: the user interrupted it (the report is written all the same). Raises NaviSplitError where a process that
     the flight needs has failed; no process is left behind either way.
     """
-    with ProcessGroup(out / "log", ros_environment(os.environ)) as group, group.interrupts_as_events():
+    environment = ros_environment(os.environ)
+    display.message(
+        f"ROS_DOMAIN_ID={environment['ROS_DOMAIN_ID']}"
+    )  # for ros2, or navisplit nodes, in another terminal
+    with ProcessGroup(out / "log", environment) as group, group.interrupts_as_events():
         if graph.simulator is not None:
             group.start(SIMULATOR, [sys.executable, "-m", "navisplit", *graph.simulator.arguments])
-        nodes = [
+
+        def start(spec: NodeSpec) -> None:
             group.start(spec.name, node_command(spec, write_parameters(spec, out / "parameters")))
-            for spec in graph.nodes
-        ]
-        required = {SIMULATOR} | {spec.name for spec in graph.nodes if spec.required}
+
+        for spec in graph.nodes:
+            start(spec)
         try:
-            complete = _watch(group, required, display)
+            complete = _watch(group, graph, Respawner(graph, start, display), display)
             if not complete:
                 display.message("Interrupted: ending the flight, writing the report.")
-                group.stop([child for child in nodes if child.name == MISSION], REPORT_PATIENCE_S)
-        finally:
-            group.stop(nodes)  # before the simulator: they talk to it to the last
+                group.stop([child for child in group.children if child.name == MISSION], REPORT_PATIENCE_S)
+        finally:  # before the simulator: they talk to it to the last
+            group.stop([child for child in group.children if child.name != SIMULATOR])
         return complete
 
 
-def _watch(group: ProcessGroup, required: set[str], display: Display) -> bool:
+class Respawner:
+    """Starts nodes again that were killed: after a moment, and not for ever."""
+
+    def __init__(self, graph: Graph, start: Callable[[NodeSpec], None], display: Display) -> None:
+        self._specs = {spec.name: spec for spec in graph.nodes if spec.respawn}
+        self._start, self._display = start, display
+        self._left = dict.fromkeys(self._specs, RESPAWNS)
+        self._due: list[tuple[float, NodeSpec]] = []
+
+    def takes(self, event: Ended) -> bool:
+        """Whether the node that has ended will be started again; one that failed with an error would do so again."""
+        name = event.child.name
+        if event.exit_code >= 0 or not self._left.get(name):
+            return False
+        self._left[name] -= 1
+        self._due.append((time.monotonic() + RESPAWN_DELAY_S, self._specs[name]))
+        self._display.message(f"{name} was killed (signal {-event.exit_code}); starting it again")
+        return True
+
+    def work(self) -> float:
+        """Start what is due; how long to wait until the next look."""
+        for due_s, spec in list(self._due):
+            if time.monotonic() >= due_s:
+                self._due.remove((due_s, spec))
+                self._start(spec)
+        return 0.05 if self._due else 0.5
+
+
+def _watch(group: ProcessGroup, graph: Graph, respawner: Respawner, display: Display) -> bool:
     """Pass on what happens until the mission has ended (True) or the user interrupts it (False)."""
+    required = {SIMULATOR} | {spec.name for spec in graph.nodes if spec.required}
     preparing = True  # the simulator, whose lines are news until it is ready; from then on the mission's are
     while True:
-        event = group.next_event(0.5)
+        event = group.next_event(respawner.work())
         if isinstance(event, Line):
             of_simulator = event.child.name == SIMULATOR
             if preparing or not of_simulator:
@@ -94,6 +130,8 @@ def _watch(group: ProcessGroup, required: set[str], display: Display) -> bool:
             preparing = preparing and not (of_simulator and event.text.startswith(READY))
         elif isinstance(event, Interrupted):
             return False
+        elif isinstance(event, Ended) and respawner.takes(event):
+            pass
         elif isinstance(event, Ended) and event.child.name in required:
             if event.child.name == MISSION and event.exit_code == 0:
                 return True

@@ -46,6 +46,8 @@ def fly(
     view: Annotated[bool, typer.Option(help=HELP["view"])] = False,
     view_port: Annotated[int, typer.Option(help=HELP["view_port"])] = 8080,
     timeout: Annotated[float | None, typer.Option(help=HELP["timeout"])] = None,
+    autostart: Annotated[bool, typer.Option(help=HELP["autostart"])] = True,
+    respawn: Annotated[bool, typer.Option(help=HELP["respawn"])] = True,
     seed: Annotated[int, typer.Option(help=HELP["seed"])] = 0,
     record: Annotated[Path | None, typer.Option(help=HELP["record"])] = None,
     out: Annotated[Path | None, typer.Option(help=HELP["out"])] = None,

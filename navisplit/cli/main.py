@@ -29,6 +29,7 @@ COMMAND_MODULES = (
     "bench",
     "branches",
     "doctor",
+    "nodes",
 )
 
 

@@ -105,7 +105,8 @@ class ProcessGroup:
 
     def _read(self, child: Child) -> None:
         assert child.process.stdout is not None
-        with child.log.open("w", buffering=1) as log:
+        again = any(other.log == child.log for other in self.children if other is not child)
+        with child.log.open("a" if again else "w", buffering=1) as log:
             for text in child.process.stdout:
                 log.write(text)
                 child.last_lines.append(text.rstrip("\n"))

@@ -41,6 +41,10 @@ class OldFrame(PacketError):
     """A slice of a frame that is answered already, or older than one that is."""
 
 
+class Replayed(PacketError):
+    """A signed packet of a frame that is not newer than one answered: recorded, and sent again."""
+
+
 class InconsistentSlices(PacketError):
     """Two slices of one frame that disagree about the frame."""
 
@@ -97,6 +101,7 @@ class Session:
     memory: DepthMemory
     frame: Frame | None = None
     answered: int = -1  # newest sequence answered
+    answered_stamp_ns: int = -1  # its capture stamp; not forgotten when the drone starts again
     heard_ns: int | None = None
     refused: Counter[str] = field(default_factory=Counter)
     replies: int = 0
@@ -118,6 +123,7 @@ class EdgeServer:
         self.camera = camera
         self.model_hash = model_hash
         self.refused: Counter[str] = Counter()  # of all drones, by name of the error
+        self.last_refusal = ""  # the newest error's message
         self._policy_factory = policy_factory
         self._key = key
         self._sessions: OrderedDict[str, Session] = OrderedDict()
@@ -137,7 +143,7 @@ class EdgeServer:
             packet = wire.decode(data, self._key)
             self._check(packet)
         except PacketError as error:
-            self.refused[type(error).__name__] += 1
+            self._count(error)
             return None
         session = self.session(source)
         try:
@@ -178,8 +184,19 @@ class EdgeServer:
             )
 
     def _collect(self, session: Session, packet: wire.FeaturePacket, now_ns: int) -> Frame:
-        """Add a slice to its frame."""
-        if session.heard_ns is not None and now_ns - session.heard_ns > RESTART_AFTER_NS:
+        """Add a slice to its frame.
+
+        With a key, a frame must be newer than every one answered: a drone's stamps go on when its nodes start again,
+        and a recording of its packets must not pass for such a start.
+        """
+        silent = session.heard_ns is not None and now_ns - session.heard_ns > RESTART_AFTER_NS
+        old = packet.stamp_ns <= session.answered_stamp_ns
+        if self._key is not None and old and (silent or packet.sequence > session.answered):
+            raise Replayed(
+                f"Frame of {packet.stamp_ns} ns comes after one of {session.answered_stamp_ns} ns was answered: it is "
+                "recorded and sent again, or the drone's clock was set back (then start tail_node again)."
+            )
+        if silent:
             session.answered, session.frame = -1, None
             session.policy.reset()
             session.memory.forget()
@@ -199,7 +216,7 @@ class EdgeServer:
         """Infer, plan, encode. The frame is spent, whatever happens."""
         session.frame = None
         first = frame.first
-        session.answered = first.sequence
+        session.answered, session.answered_stamp_ns = first.sequence, first.stamp_ns
         started = time.perf_counter_ns()
         symbols, mask = self.depth_source.decode(first.branch, first.codec, first.shape, frame.slices)
         depth = self.depth_source.infer(first.branch, symbols, mask, session.memory.recall(first.state, first.stamp_ns))
@@ -222,8 +239,12 @@ class EdgeServer:
         return Reply(data, packet, depth, first.state, source, decoded - started, planned - decoded)
 
     def _refuse(self, session: Session, error: PacketError) -> None:
-        self.refused[type(error).__name__] += 1
+        self._count(error)
         session.refused[type(error).__name__] += 1
+
+    def _count(self, error: PacketError) -> None:
+        self.refused[type(error).__name__] += 1
+        self.last_refusal = str(error)
 
 
 def _frame_fields(packet: wire.FeaturePacket) -> tuple[object, ...]:

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a part does: a level, one line, and figures by name."""
+
+    level: bytes
+    message: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def refusals(counts: Mapping[str, int]) -> dict[str, int]:
+    """What was refused, by reason, as figures of a Health."""
+    return {f"refused: {reason}": count for reason, count in sorted(counts.items())}
 
 
 def diagnostics(node: Node, part: str, level: bytes, message: str, values: Mapping[str, Any]) -> DiagnosticArray:

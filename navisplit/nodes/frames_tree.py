@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import TransformStamped, Vector3
-from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from navisplit.frames import OPTICAL_QUATERNION, Odometry
 from navisplit.nodes import messages, qos
+from navisplit.nodes.worker import WorkerNode
 
 try:
     from tf2_msgs.msg import TFMessage
@@ -25,22 +25,24 @@ IDENTITY = np.array([0.0, 0.0, 0.0, 1.0])
 class FramePublisher:
     """Publishes the static frames once and the vehicle's pose with every odometry; does nothing without tf2_msgs."""
 
-    def __init__(self, node: Node, camera_offset_x_m: float, camera_frame: str) -> None:
+    def __init__(self, node: WorkerNode, camera_offset_x_m: float, camera_frame: str) -> None:
         self._dynamic: Any = None
         if TFMessage is None:
             node.get_logger().info("tf2_msgs is not installed: no /tf, poses are in odom")
             return
-        self._dynamic = node.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
-        static = node.create_publisher(TFMessage, "/tf_static", qos.LATCHED)
+        self._dynamic = node.advertise(TFMessage, "/tf", QoSProfile(depth=100))
+        static = node.advertise(TFMessage, "/tf_static", qos.LATCHED)
         offset = np.array([camera_offset_x_m, 0.0, 0.0])
-        static.publish(
-            TFMessage(
-                transforms=[
-                    _transform("map", "odom", np.zeros(3), IDENTITY, 0),
-                    _transform("base_link", camera_frame, offset, OPTICAL_QUATERNION, 0),
-                ]
-            )
-        )
+        fixed = [
+            _transform("map", "odom", np.zeros(3), IDENTITY, 0),
+            _transform("base_link", camera_frame, offset, OPTICAL_QUATERNION, 0),
+        ]
+        self._static = (static, TFMessage(transforms=fixed))
+
+    def activate(self) -> None:
+        """Publish the frames that never move."""
+        if self._dynamic is not None:
+            self._static[0].publish(self._static[1])
 
     def publish(self, odometry: Odometry) -> None:
         """Publish odom -> base_link."""

@@ -3,33 +3,38 @@
 Subscribes ``features`` (whose stamps are the frames sent), ``answer``, ``exit/cmd_vel`` (the on-board exit's), ``odom``
 and ``rearm``; publishes ``cmd_vel`` in ``odom`` and ``/diagnostics``. The stamp of ``cmd_vel`` is the capture time of
 the frame that it answers, and zero where the guard flies by itself.
+
+Deactivated, it brakes once (zero velocity) and then says nothing: a command lasts ``command_s`` at airsim_node, which
+holds the vehicle where it is when it has heard none for that long. Activated again, it waits for commands as after a
+re-arm: without any it holds and lands.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry as OdometryMessage
-from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Empty, UInt8MultiArray
 
 from navisplit import wire
 from navisplit.config import GuardConfig
 from navisplit.errors import PacketError
+from navisplit.frames import VelocityCommand
 from navisplit.nodes import messages, qos
-from navisplit.nodes.diagnostics import ERROR, OK, WARN, diagnostics
-from navisplit.nodes.parameters import declare, declare_config
-from navisplit.nodes.runtime import WorkerNode, link_key, run
-from navisplit.vehicle.guard import Guard, GuardOutput, Stage
+from navisplit.nodes.diagnostics import ERROR, OK, WARN, Health, refusals
+from navisplit.nodes.parameters import config_of, declare, declare_config, value_of
+from navisplit.nodes.runtime import link_key, run
+from navisplit.nodes.worker import WorkerNode
+from navisplit.vehicle.guard import OTHER_MODEL, Guard, GuardOutput, Stage
 
-DIAGNOSTICS_PERIOD_S = 1.0
 LEVELS = {Stage.EDGE: OK, Stage.EXIT: WARN, Stage.BRAKE: WARN, Stage.HOLD: ERROR, Stage.LAND: ERROR}
 
 
@@ -38,30 +43,45 @@ class GuardNode(WorkerNode):
 
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns, **node_arguments: Any) -> None:
         super().__init__("guard_node", **node_arguments)
-        self._guard = Guard(declare_config(self, GuardConfig, "guard"))
-        rate_hz = declare(self, "rate_hz", 50.0, "commands a second")
-        self._key = link_key()
+        declare_config(self, GuardConfig, "guard")
+        declare(self, "rate_hz", 50.0, "commands a second", low=0.1, high=1000.0)
         self._now_ns = now_ns
+
+    def configure(self) -> None:
+        """A guard that has not flown yet."""
+        self._guard = Guard(config_of(self, GuardConfig, "guard"))
+        self._key = link_key()
         self._velocity = np.zeros(3)
         self._answered_ns = self._sent_ns = 0
         self._stage: Stage | None = None
-        self._unreadable = 0
-        self._command = self.create_publisher(TwistStamped, "cmd_vel", qos.SENSOR)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.STATE)
-        self.create_subscription(CompressedImage, "features", self._on_features, qos.PACKETS)
-        self.create_subscription(UInt8MultiArray, "answer", self._on_answer, qos.PACKETS)
-        self.create_subscription(TwistStamped, "exit/cmd_vel", self._on_exit, qos.SENSOR)
-        self.create_subscription(OdometryMessage, "odom", self._on_odometry, qos.SENSOR)
-        self.create_subscription(Empty, "rearm", lambda _: self._guard.rearm(self._now_ns()), qos.STATE)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)  # the failsafe must not stop with a paused simulation
-        self.create_timer(1.0 / rate_hz, self._on_timer, clock=steady)
-        self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=steady)
+        self._unreadable: Counter[str] = Counter()  # by name of the error
+        self._flown = False
+        self._command = self.advertise(TwistStamped, "cmd_vel", qos.SENSOR)
+
+    def activate(self) -> None:
+        """Guard; where it has guarded before, silence counts from now."""
+        if self._flown:
+            self._guard.rearm(self._now_ns())
+        self._flown = True
+        self.subscribe(CompressedImage, "features", self._on_features, qos.PACKETS)
+        self.subscribe(UInt8MultiArray, "answer", self._on_answer, qos.PACKETS)
+        self.subscribe(TwistStamped, "exit/cmd_vel", self._on_exit, qos.SENSOR)
+        self.subscribe(OdometryMessage, "odom", self._on_odometry, qos.SENSOR)
+        self.subscribe(Empty, "rearm", lambda _: self._guard.rearm(self._now_ns()), qos.STATE)
+        self.every(1.0 / value_of(self, "rate_hz"), self._on_timer)  # the failsafe must not stop with the simulation
+
+    def deactivate(self) -> None:
+        """Brake: what was commanded last must not fly on."""
+        self._command.publish(messages.command_message(VelocityCommand.zero(), 0))
+        self._stage = None
 
     def _on_features(self, message: CompressedImage) -> None:
         stamp_ns = messages.from_time(message.header.stamp)
         if stamp_ns != self._sent_ns:  # a frame's slices share its stamp
             self._sent_ns = stamp_ns
             self._guard.note_sent(stamp_ns, self._now_ns())
+            with contextlib.suppress(PacketError):  # what the head says is sent, readable or not
+                self._guard.model_hash = wire.decode(bytes(message.data), self._key).model_hash
 
     def _on_odometry(self, message: OdometryMessage) -> None:
         self._velocity = messages.odometry_from(message).velocity
@@ -78,16 +98,23 @@ class GuardNode(WorkerNode):
         try:
             answer = wire.decode(bytes(message.data), self._key)
         except PacketError as error:
-            self._unreadable += 1
-            self.get_logger().error(f"answer refused: {error}", throttle_duration_sec=5.0)
+            self._unreadable[type(error).__name__] += 1
+            self.complain(type(error).__name__, f"answer refused: {error}")
             return
         if not isinstance(answer, wire.AnswerPacket):
-            self._unreadable += 1
+            self._unreadable["NotAnAnswer"] += 1
             return
         reason = self._guard.accept(answer, self._now_ns())
         if reason is None:
             self._answered_ns = answer.stamp_ns
             self._on_timer()  # at once: waiting for the timer would add half a period to every command's age
+        elif reason == OTHER_MODEL:
+            ours = f"{self._guard.model_hash or 0:08x}"
+            self.complain(
+                reason,
+                f"answer refused: the edge has branch set {answer.model_hash:08x}, the vehicle {ours};"
+                " run the same models on both.",
+            )
         else:
             self.get_logger().debug(f"answer refused: {reason}")
 
@@ -106,13 +133,15 @@ class GuardNode(WorkerNode):
             self.get_logger().warning(text)
         else:  # a lossy link makes it brake for a frame or two all the time
             self.get_logger().info(text)
-        self._publish_diagnostics()
+        self.publish_diagnostics()
 
-    def _publish_diagnostics(self) -> None:
+    def health(self) -> Health:
+        """Stage, and what was refused by reason."""
         counters, stage = self._guard.counters, self._guard.stage
-        refused = {f"refused: {reason}": count for reason, count in counters.refused.items()}
-        values = {"accepted": counters.accepted, "stale": counters.stale, "unreadable": self._unreadable, **refused}
-        self._diagnostics.publish(diagnostics(self, "guard", LEVELS[stage], stage.value, values))
+        values = {"accepted": counters.accepted, "stale": counters.stale, "unreadable": self._unreadable.total()}
+        values |= {"clock jumps": counters.clock_jumps, "repeated frames": counters.repeated_frames}
+        values |= refusals(counters.refused) | {f"unreadable: {n}": c for n, c in sorted(self._unreadable.items())}
+        return Health(LEVELS[stage], stage.value, values)
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
 from navisplit.arguments import Side, arguments_for
-from navisplit.graph import Graph, NodeSpec, flight_graph
+from navisplit.graph import RESPAWN_DELAY_S, Graph, NodeSpec, flight_graph
 
 REPORT_PATIENCE_S = "20"  # between SIGINT and SIGTERM: mission_node writes the report meanwhile
 
@@ -54,8 +54,23 @@ def _node(spec: NodeSpec) -> Node:
         remappings=list(spec.remappings),
         output="screen",
         sigterm_timeout=REPORT_PATIENCE_S,
-        on_exit=_end(spec.name) if spec.required else None,
+        respawn=spec.respawn,
+        respawn_delay=RESPAWN_DELAY_S,
+        on_exit=_on_exit(spec),
     )
+
+
+def _on_exit(spec: NodeSpec) -> Any:
+    """What launch does at a process's end, beside starting a respawned one again (it does so whatever the end)."""
+    if not spec.required:
+        return None
+    if not spec.respawn:
+        return _end(spec.name)
+
+    def on_exit(event: Any, _: LaunchContext) -> EmitEvent | None:
+        return None if event.returncode < 0 else _end(spec.name)  # an error of its own would only come again
+
+    return on_exit
 
 
 def _exact(value: Any) -> Any:

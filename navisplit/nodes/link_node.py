@@ -14,8 +14,10 @@ from std_msgs.msg import UInt8MultiArray
 
 from navisplit.link import Link, Profile, profile
 from navisplit.nodes import messages, qos
-from navisplit.nodes.parameters import declare
-from navisplit.nodes.runtime import WorkerNode, run
+from navisplit.nodes.diagnostics import OK, Health
+from navisplit.nodes.parameters import declare, value_of
+from navisplit.nodes.runtime import run
+from navisplit.nodes.worker import WorkerNode
 
 IDLE_S = 0.5
 
@@ -34,10 +36,12 @@ class Radio:
         self._deliver = deliver
         self._wake = threading.Condition()
         self._open = True
+        self.sent = self.delivered = 0  # packets; the difference was lost, or is under way
 
     def send(self, packet: bytes) -> None:
         """Hand a packet to the radio."""
         with self._wake:
+            self.sent += 1
             self._link.send(packet, time.monotonic_ns())
             self._wake.notify()
 
@@ -51,6 +55,7 @@ class Radio:
                     self._wake.wait(wait_s)
                 packets = self._link.receive(time.monotonic_ns()) if self._open else []
             for packet in packets:
+                self.delivered += 1
                 self._deliver(packet)
 
     def close(self) -> None:
@@ -65,15 +70,42 @@ class LinkNode(WorkerNode):
 
     def __init__(self, profile_of: Callable[[str], Profile] = profile, **node_arguments: Any) -> None:
         super().__init__("link_node", **node_arguments)
-        chosen = profile_of(declare(self, "profile", "none", "name of a link profile"))
-        up, down = np.random.default_rng(declare(self, "seed", 0, "seed of the radio's randomness")).spawn(2)
-        self._features = self.create_publisher(CompressedImage, "edge/features", qos.PACKETS)
-        self._answers = self.create_publisher(UInt8MultiArray, "answer", qos.PACKETS)
+        self._profile_of = profile_of
+        declare(self, "profile", "none", "name of a link profile, changed: lte,loss=0.1")
+        declare(self, "seed", 0, "seed of the radio's randomness", low=0)
+        self._radios: tuple[Radio, ...] = ()
+        self._workers: list[threading.Thread] = []
+
+    def configure(self) -> None:
+        """Find the profile."""
+        self._profile = self._profile_of(value_of(self, "profile"))
+        self._features = self.advertise(CompressedImage, "edge/features", qos.PACKETS)
+        self._answers = self.advertise(UInt8MultiArray, "answer", qos.PACKETS)
+
+    def activate(self) -> None:
+        """Switch both radios on, anew."""
+        chosen = self._profile
+        up, down = np.random.default_rng(value_of(self, "seed")).spawn(2)
         self._radios = (Radio(Link(chosen, up), self._to_edge), Radio(Link(chosen, down), self._to_vehicle))
         self._workers = [self.start_worker(radio.work, "radio") for radio in self._radios]
-        self.create_subscription(CompressedImage, "features", self._on_features, qos.PACKETS)
-        self.create_subscription(UInt8MultiArray, "edge/answer", self._on_answer, qos.PACKETS)
+        self.subscribe(CompressedImage, "features", self._on_features, qos.PACKETS)
+        self.subscribe(UInt8MultiArray, "edge/answer", self._on_answer, qos.PACKETS)
         self.get_logger().info(f"link {chosen.name}, {chosen.loss_rate:.1%} lost in the long run")
+
+    def deactivate(self) -> None:
+        """Stop both radios."""
+        for radio in self._radios:
+            radio.close()
+        for worker in self._workers:
+            worker.join(timeout=1.0)
+
+    def health(self) -> Health:
+        """What went in and came out, both ways."""
+        values: dict[str, Any] = {"profile": self._profile.name}
+        for name, radio in zip(("up", "down"), self._radios, strict=True):
+            values |= {f"{name} sent": radio.sent, f"{name} delivered": radio.delivered}
+            values[f"{name} loss"] = f"{1.0 - radio.delivered / radio.sent:.1%}" if radio.sent else "0.0%"
+        return Health(OK, f"link {self._profile.name}", values)
 
     def _on_features(self, message: CompressedImage) -> None:
         packet = StampedPacket(message.data)
@@ -89,13 +121,6 @@ class LinkNode(WorkerNode):
 
     def _to_vehicle(self, packet: bytes) -> None:
         self._answers.publish(messages.answer_message(packet))
-
-    def close(self) -> None:
-        """Stop both radios."""
-        for radio in self._radios:
-            radio.close()
-        for worker in self._workers:
-            worker.join(timeout=1.0)
 
 
 def main() -> int:

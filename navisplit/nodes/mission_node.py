@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
-from rclpy.clock import Clock, ClockType
 from rclpy.parameter import Parameter
 
 from navisplit.config import FlightConfig
@@ -26,11 +24,12 @@ from navisplit.evaluate.episode import Outcome
 from navisplit.evaluate.flight_log import FlightLog
 from navisplit.evaluate.single_flight import load_query, write_flight
 from navisplit.nodes import messages, qos
-from navisplit.nodes.diagnostics import OK, diagnostics
+from navisplit.nodes.diagnostics import OK, Health
 from navisplit.nodes.mission_topics import listen
-from navisplit.nodes.parameters import declare, declare_config, declare_optional_numbers
+from navisplit.nodes.parameters import config_of, declare, declare_config, declare_optional_numbers, value_of
 from navisplit.nodes.recorder import Recorder
-from navisplit.nodes.runtime import WorkerNode, link_key, run
+from navisplit.nodes.runtime import link_key, run
+from navisplit.nodes.worker import WorkerNode
 from navisplit.sim.worlds import Route, check_route
 
 WATCH_PERIOD_S = 0.05
@@ -43,37 +42,50 @@ class MissionNode(WorkerNode):
 
     def __init__(self, query_of: Callable[[str], Any] = load_query, **node_arguments: Any) -> None:
         super().__init__("mission_node", **node_arguments)
-        self._world = declare(self, "world", "", "SDF file of the world, for clearances and the report's map")
-        self._out = Path(declare(self, "out", "runs/flight", "folder for the report"))
-        record = declare(self, "record", "", "MCAP bag to write; empty: none")
-        timeout_s = declare(self, "timeout_s", Parameter.Type.DOUBLE, "simulated seconds until the flight has failed")
-        self._patience_s = declare(self, "start_timeout_s", 150.0, "seconds to wait for the first command")
-        self._config = declare_config(self, FlightConfig, "flight")
-        route = self._route()
-        self._query = query_of(self._world)
+        self._query_of = query_of
+        declare(self, "world", "", "SDF file of the world, for clearances and the report's map")
+        declare(self, "out", "runs/flight", "folder for the report")
+        declare(self, "record", "", "MCAP bag to write; empty: none")
+        declare(self, "timeout_s", Parameter.Type.DOUBLE, "simulated seconds until the flight has failed")
+        declare(self, "start_timeout_s", 150.0, "seconds to wait for the first command", low=0.0, high=1e9)
+        declare(self, "route", -1, "id of the route; -1: none, only a goal", low=-1)
+        declare(self, "goal", [0.0, 0.0, 0.0], "where to fly to, map frame, m")
+        declare_optional_numbers(self, "start", "x, y, z, yaw of the start (m, rad)")
+        declare(self, "length_m", 0.0, "shortest collision-free way, m; 0: not known", low=0.0)
+        declare_config(self, FlightConfig, "flight")
+        self._status = self.get_logger().get_child("status")
+        self._recorder: Recorder | None = None
+        self._reported, self._outcome = True, ""
+
+    def configure(self) -> None:
+        """Check the route, open the bag."""
+        self._world, self._out = value_of(self, "world"), Path(value_of(self, "out"))
+        self._config = config_of(self, FlightConfig, "flight")
+        route, timeout_s = self._route(), value_of(self, "timeout_s")
+        self._query = self._query_of(self._world)
         if self._query is not None and route.id >= 0:
             check_route(route, self._query)
         self._log = FlightLog(route, self._config, query=self._query, timeout_s=timeout_s)
-        self._begun_s = time.monotonic()
+        self._key = link_key()
         self._reported, self._outcome = False, ""
         self._told = (0.0, "")
-        self._status = self.get_logger().get_child("status")
-        self._goal = self.create_publisher(PoseStamped, "goal_pose", qos.LATCHED)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.STATE)
-        listen(self, self._log, link_key())
-        self._recorder = None
-        if record:
+        self._goal = self.advertise(PoseStamped, "goal_pose", qos.LATCHED)
+        if record := value_of(self, "record"):
             self._recorder = Recorder(self, Path(record), describe(self._world, route, self._config, timeout_s))
-        self._goal.publish(messages.goal_message(route.goal))
-        steady = Clock(clock_type=ClockType.STEADY_TIME)  # the flight must end also when the simulation stands still
-        self.create_timer(WATCH_PERIOD_S, self._watch, clock=steady)
-        self.create_timer(STATUS_PERIOD_S, self._tell, clock=steady)
+
+    def activate(self) -> None:
+        """Give the goal, watch and record."""
+        self._begun_s = time.monotonic()
+        listen(self, self._log, self._key)
+        if self._recorder is not None:
+            self._recorder.listen()
+        self._goal.publish(messages.goal_message(self._log.route.goal))
+        self.every(WATCH_PERIOD_S, self._watch)  # the flight must end also when the simulation stands still
+        self.every(STATUS_PERIOD_S, self._tell)
 
     def _route(self) -> Route:
-        number = declare(self, "route", -1, "id of the route; -1: none, only a goal")
-        goal = declare(self, "goal", [0.0, 0.0, 0.0], "where to fly to, map frame, m")
-        start = declare_optional_numbers(self, "start", "x, y, z, yaw of the start (m, rad)") or [*goal, 0.0]
-        length_m = declare(self, "length_m", 0.0, "shortest collision-free way, m; 0: not known")
+        number, goal, length_m = (value_of(self, name) for name in ("route", "goal", "length_m"))
+        start = value_of(self, "start") or [*goal, 0.0]
         if len(goal) != 3 or len(start) != 4:
             raise NaviSplitError(f"goal: expected x, y, z and start: x, y, z, yaw; got {goal} and {start}.")
         policy = self._config.policy
@@ -83,10 +95,11 @@ class MissionNode(WorkerNode):
     def _watch(self) -> None:
         if self._reported:
             return
-        if not self._log.started and time.monotonic() - self._begun_s > self._patience_s:
+        patience_s = value_of(self, "start_timeout_s")
+        if not self._log.started and time.monotonic() - self._begun_s > patience_s:
             odometry = "is missing too" if self._log.position is None else "came"
             raise NaviSplitError(
-                f"No command came within {self._patience_s:.0f} s: expected answers from tail_node and odometry from"
+                f"No command came within {patience_s:.0f} s: expected answers from tail_node and odometry from"
                 f" airsim_node; odometry {odometry}. See their logs."
             )
         verdict = self._log.judge(time.monotonic_ns())
@@ -113,12 +126,17 @@ class MissionNode(WorkerNode):
         if text != self._told[1] or time.monotonic() - self._told[0] > REPEAT_S:
             self._told = (time.monotonic(), text)
             self._status.info(text)
-        values = {"elapsed_s": f"{self._log.elapsed_s:.1f}", "guard": self._log.stage}
-        self._diagnostics.publish(diagnostics(self, "mission", OK, text.strip(), values))
 
-    def close(self) -> None:
+    def health(self) -> Health:
+        """How the flight goes."""
+        values = {"elapsed_s": f"{self._log.elapsed_s:.1f}", "guard": self._log.stage}
+        if self._recorder is not None:
+            values["messages not recorded"] = str(self._recorder.lost)
+        return Health(OK, self._log.status().strip(), values)
+
+    def cleanup(self) -> None:
         """Report a flight that was interrupted; finish the bag."""
-        if self._log.started and not self._reported:
+        if not self._reported and self._log.started:
             self._report(Outcome.ERROR, "interrupted")
         if self._recorder is not None:
             self._recorder.close(self._outcome)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry as OdometryMessage
-from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String, UInt8MultiArray
 
@@ -17,9 +16,10 @@ from navisplit.errors import PacketError
 from navisplit.evaluate.flight_log import FlightLog
 from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import of_part
+from navisplit.nodes.worker import WorkerNode
 
 
-def listen(node: Node, log: FlightLog, key: bytes | None, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
+def listen(node: WorkerNode, log: FlightLog, key: bytes | None, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
     """Subscribe everything that the log wants to know."""
 
     def on_odometry(message: OdometryMessage) -> None:
@@ -39,14 +39,14 @@ def listen(node: Node, log: FlightLog, key: bytes | None, now_ns: Callable[[], i
 
     def on_diagnostics(array: DiagnosticArray) -> None:
         for status in of_part(node, "guard", array):
-            log.on_guard(status.message, {pair.key: int(pair.value) for pair in status.values})
+            log.on_guard(status.message, {pair.key: int(pair.value) for pair in status.values if pair.value.isdigit()})
 
-    node.create_subscription(OdometryMessage, "odom", on_odometry, qos.SENSOR)
-    node.create_subscription(CompressedImage, "features", on_features, qos.PACKETS)
-    node.create_subscription(String, "branch", lambda m: log.on_branch(m.data), qos.STATE)
-    node.create_subscription(TwistStamped, "cmd_vel", on_command, qos.SENSOR)
-    node.create_subscription(UInt8MultiArray, "answer", on_answer, qos.PACKETS)
-    node.create_subscription(String, "collision_object", lambda m: log.on_collision(m.data), qos.LATCHED)
-    node.create_subscription(Image, "camera/image_raw", lambda m: log.on_image(messages.image_array(m)), qos.SENSOR)
-    node.create_subscription(Image, "edge/depth", lambda m: log.on_depth(messages.depth_array(m)), qos.SENSOR)
-    node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, qos.STATE)
+    node.subscribe(OdometryMessage, "odom", on_odometry, qos.SENSOR)
+    node.subscribe(CompressedImage, "features", on_features, qos.PACKETS)
+    node.subscribe(String, "branch", lambda m: log.on_branch(m.data), qos.STATE)
+    node.subscribe(TwistStamped, "cmd_vel", on_command, qos.SENSOR)
+    node.subscribe(UInt8MultiArray, "answer", on_answer, qos.PACKETS)
+    node.subscribe(String, "collision_object", lambda m: log.on_collision(m.data), qos.LATCHED)
+    node.subscribe(Image, "camera/image_raw", lambda m: log.on_image(messages.image_array(m)), qos.SENSOR)
+    node.subscribe(Image, "edge/depth", lambda m: log.on_depth(messages.depth_array(m)), qos.SENSOR)
+    node.subscribe(DiagnosticArray, "/diagnostics", on_diagnostics, qos.STATE)

@@ -22,7 +22,7 @@ from std_msgs.msg import Bool, String, UInt8MultiArray
 
 from navisplit.errors import UsageError
 from navisplit.nodes import qos
-from navisplit.nodes.runtime import WorkerNode
+from navisplit.nodes.worker import WorkerNode
 
 TOPICS: tuple[tuple[str, type, QoSProfile], ...] = (
     ("camera/image_raw", Image, qos.SENSOR),
@@ -45,7 +45,7 @@ CAPACITY = 512  # messages between the executor and the disk
 
 
 class Recorder:
-    """Records from its construction to ``close``. ``path`` is the .mcap file to write; one that exists is refused.
+    """Records from ``listen`` to ``close``. ``path`` is the .mcap file to write; one that exists is refused.
 
     ``description`` of the flight, where there is one, becomes the first message, on ``flight``; the ``outcome`` that
     ``close`` may get becomes the last.
@@ -65,18 +65,24 @@ class Recorder:
         self._writer = Writer(self._folder, version=9, storage_plugin=StoragePlugin.MCAP)
         self._writer.open()
         self._queue: queue.Queue[tuple[Any, int, bytes] | None] = queue.Queue(CAPACITY)
-        self._lost = 0
+        self.lost = 0
+        self._connections: list[tuple[type, str, QoSProfile, Any]] = []
         self._stopped = False
         types = get_typestore(Stores.ROS2_KILTED)
         for name, kind, profile in TOPICS:
             topic = node.resolve_topic_name(name)
             typename = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
             connection = self._writer.add_connection(topic, typename, typestore=types)
-            node.create_subscription(kind, name, partial(self._put, connection), profile, raw=True)
+            self._connections.append((kind, name, profile, connection))
         self._types = types
         if description:
             self._write_text(DESCRIPTION, description)
         self._thread = node.start_worker(self._write, "recorder")
+
+    def listen(self) -> None:
+        """Subscribe everything, until the node is deactivated."""
+        for kind, name, profile, connection in self._connections:
+            self._node.subscribe(kind, name, partial(self._put, connection), profile, raw=True)
 
     def _put(self, connection: Any, data: bytes) -> None:
         if self._stopped:
@@ -84,15 +90,15 @@ class Recorder:
         try:
             self._queue.put_nowait((connection, time.time_ns(), data))
         except queue.Full:
-            self._lost += 1
-            self._node.get_logger().error("the disk is too slow: messages are lost", throttle_duration_sec=5.0)
+            self.lost += 1
+            self._node.complain("disk", "the disk is too slow: messages are lost")
 
     def _write(self) -> None:
         try:
             while (entry := self._queue.get()) is not None:
                 self._writer.write(*entry)
         except OSError as error:  # a full disk ends the recording, not the flight
-            self._node.get_logger().error(f"recording stopped: {error}")
+            self._node.complain("disk", f"recording stopped: {error}")
             self._stopped = True
 
     def _write_text(self, name: str, text: str) -> None:
@@ -111,5 +117,5 @@ class Recorder:
         (written,) = self._folder.glob("*.mcap")
         written.replace(self._path)
         shutil.rmtree(self._folder)
-        lost = f", {self._lost} messages lost" if self._lost else ""
+        lost = f", {self.lost} messages lost" if self.lost else ""
         self._node.get_logger().info(f"recorded {self._path}{lost}")

@@ -1,65 +1,24 @@
-"""What every node shares: how it starts, spins, fails and ends."""
+"""How a node's process starts, spins, fails and ends."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any
 
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
-from rclpy.task import Future
 
 from navisplit.errors import ConfigError, NaviSplitError
+from navisplit.nodes.worker import ACTIVE, INACTIVE, UNCONFIGURED, WorkerNode
 
 KEY_VARIABLE = "NAVISPLIT_LINK_KEY"
 SIGNAL_LATENCY_S = 0.1  # Python runs a signal's handler when the executor returns from waiting
-
-
-class WorkerNode(Node):
-    """A node that may own threads and may end by itself.
-
-    ``finished`` ends the spinning: with a result when the node's work is done, with an exception when it has failed.
-    Threads may complete it. ``close`` is called once, whichever way the node ends.
-    """
-
-    def __init__(self, name: str, **node_arguments: Any) -> None:
-        super().__init__(name, **node_arguments)
-        self.finished: Future = Future()
-
-    def finish(self, error: BaseException | None = None) -> None:
-        """End the spinning, from any thread; the first call counts."""
-        if self.finished.done():
-            return
-        if error is None:
-            self.finished.set_result(None)
-        else:
-            self.finished.set_exception(error)
-
-    def start_worker(self, work: Callable[[], None], name: str) -> threading.Thread:
-        """Run ``work`` in a thread; what it raises ends the node. ``close`` must make it return."""
-
-        def guarded() -> None:
-            try:
-                work()
-            except Exception as error:
-                if self.context.ok():  # otherwise only the echo of the shutdown
-                    self.finish(error)
-
-        thread = threading.Thread(target=guarded, name=name, daemon=True)
-        thread.start()
-        return thread
-
-    def close(self) -> None:
-        """Stop threads and write what must be written. Signals are ignored meanwhile."""
 
 
 def link_key() -> bytes | None:
@@ -84,7 +43,8 @@ def run(create: Callable[[], WorkerNode], arguments: Sequence[str] | None = None
     code = 0
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        if node is None or node.finished.done():  # still starting, or stuck in a callback since the first signal
+        settled = node is not None and node.state in (UNCONFIGURED, INACTIVE, ACTIVE)
+        if node is None or not settled or node.finished.done():  # starting, or stuck in a callback since the first
             raise KeyboardInterrupt
         node.finish()
 
@@ -92,6 +52,7 @@ def run(create: Callable[[], WorkerNode], arguments: Sequence[str] | None = None
         signal.signal(number, on_signal)
     try:
         node = create()
+        node.bring_up()
         _spin(node)
     except KeyboardInterrupt:
         pass

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import UInt8MultiArray
@@ -23,13 +24,17 @@ from navisplit.edge.policies import Policy, View, make_policy
 from navisplit.edge.server import EdgeServer, Reply
 from navisplit.edge.tail import Depth
 from navisplit.nodes import messages, qos
+from navisplit.nodes.diagnostics import ERROR, OK, Health, refusals
 from navisplit.nodes.models import load_edge
-from navisplit.nodes.parameters import declare, declare_config
-from navisplit.nodes.runtime import WorkerNode, link_key, run
+from navisplit.nodes.parameters import config_of, declare, declare_config, value_of
+from navisplit.nodes.peers import Half, Peer
+from navisplit.nodes.runtime import link_key, run
+from navisplit.nodes.worker import WorkerNode
 from navisplit.wire import VehicleState
 
 BACKLOG = 64  # packets kept for the worker; a frame has a handful
 IDLE_S = 0.5
+REFUSED_PERIOD_S = 0.2
 
 
 def rehearse(policy: Policy, camera: CameraConfig) -> None:
@@ -50,28 +55,62 @@ class TailNode(WorkerNode):
         self, load: Callable[[str], tuple[Any, int]] = load_edge, policy: Any = make_policy, **node_arguments: Any
     ) -> None:
         super().__init__("tail_node", **node_arguments)
-        models = declare(self, "models", "default", "branch set: a name of models/, or a folder")
-        camera = declare_config(self, CameraConfig, "camera")
-        config = declare_config(self, PolicyConfig, "policy")
-        tail, model_hash = load(models)
-        rehearse(policy(config), camera)  # an unknown policy is refused now, not at the first frame
-        self._server = EdgeServer(tail, lambda: policy(config), camera, model_hash, key=link_key())
+        self._load, self._make_policy = load, policy
+        declare(self, "models", "default", "branch set: a name of models/, or a folder")
+        declare_config(self, CameraConfig, "camera")
+        declare_config(self, PolicyConfig, "policy")
+        self._worker: threading.Thread | None = None
+
+    def configure(self) -> None:
+        """Load the tail and rehearse the policy."""
+        models = value_of(self, "models")
+        camera, config = config_of(self, CameraConfig, "camera"), config_of(self, PolicyConfig, "policy")
+        tail, model_hash = self._load(models)
+        rehearse(self._make_policy(config), camera)  # an unknown policy is refused now, not at the first frame
+        self._server = EdgeServer(tail, lambda: self._make_policy(config), camera, model_hash, key=link_key())
+        self._vehicle = Peer(self, "head", Half.of(models, model_hash), lambda text: self.complain("misfit", text))
         self._packets: deque[tuple[int, bytes]] = deque(maxlen=BACKLOG)
         self._wake = threading.Condition()
-        self._open = True
-        self._answer = self.create_publisher(UInt8MultiArray, "edge/answer", qos.PACKETS)
-        self._depth = self.create_publisher(Image, "edge/depth", qos.SENSOR)
-        self._command = self.create_publisher(TwistStamped, "edge/cmd_vel", qos.SENSOR)
-        self.create_subscription(CompressedImage, "edge/features", self._on_packet, qos.PACKETS)
-        self.create_timer(5.0, self._tell_refused)
-        self._told = 0
-        self._worker = self.start_worker(self._work, "edge server")
+        self._open = False
+        self._told = self._late = self._answers = 0
+        self._replied: Reply | None = None
+        self._answer = self.advertise(UInt8MultiArray, "edge/answer", qos.PACKETS)
+        self._depth = self.advertise(Image, "edge/depth", qos.SENSOR)
+        self._command = self.advertise(TwistStamped, "edge/cmd_vel", qos.SENSOR)
         self.get_logger().info(f"branch set '{models}' ({model_hash:08x}), policy {config.name}")
+
+    def activate(self) -> None:
+        """Begin to answer."""
+        self._open = True
+        self._packets.clear()
+        self._worker = self.start_worker(self._work, "edge server")
+        self.subscribe(DiagnosticArray, "/diagnostics", self._vehicle.on_diagnostics, qos.STATE)
+        self.subscribe(CompressedImage, "edge/features", self._on_packet, qos.PACKETS)
+        self.every(REFUSED_PERIOD_S, self._tell_refused)
+
+    def deactivate(self) -> None:
+        """Stop the worker."""
+        with self._wake:
+            self._open = False
+            self._wake.notify()
+        if self._worker is not None:
+            self._worker.join(timeout=2.0)
+
+    def health(self) -> Health:
+        """What was answered, what was refused by reason, and whether the vehicle fits."""
+        values: dict[str, Any] = {"answers": self._answers, "late packets dropped": self._late}
+        if self._replied is not None:
+            values |= {"decode ms": f"{self._replied.decode_ns * 1e-6:.1f}"}
+            values |= {"plan ms": f"{self._replied.plan_ns * 1e-6:.1f}"}
+        values |= refusals(self._server.refused) | self._vehicle.own.values
+        if self._vehicle.misfit:
+            return Health(ERROR, self._vehicle.misfit, values)
+        return Health(OK, "answering" if self._answers else "waiting for features", values)
 
     def _on_packet(self, message: CompressedImage) -> None:
         if message.format != messages.FEATURE_FORMAT:
             text = f"packet dropped: format '{message.format}', expected {messages.FEATURE_FORMAT}"
-            self.get_logger().error(text, throttle_duration_sec=5.0)
+            self.complain("format", text)
             return
         with self._wake:
             self._packets.append((messages.from_time(message.header.stamp), bytes(message.data)))
@@ -94,11 +133,14 @@ class TailNode(WorkerNode):
             waiting = list(self._packets)
             self._packets.clear()
         newest = max((stamp for stamp, _ in waiting), default=0)
-        return [packet for stamp, packet in waiting if stamp == newest]
+        kept = [packet for stamp, packet in waiting if stamp == newest]
+        self._late += len(waiting) - len(kept)
+        return kept
 
     def _reply(self, reply: Reply | None) -> None:
         if reply is None:
             return
+        self._answers, self._replied = self._answers + 1, reply
         self._answer.publish(messages.answer_message(reply.answer))
         stamp_ns = reply.packet.stamp_ns
         self._command.publish(messages.command_message(reply.command, stamp_ns))
@@ -109,14 +151,8 @@ class TailNode(WorkerNode):
         total = sum(self._server.refused.values())
         if total > self._told:
             self._told = total
-            self.get_logger().error(f"packets refused so far: {dict(self._server.refused)}")
-
-    def close(self) -> None:
-        """Stop the worker."""
-        with self._wake:
-            self._open = False
-            self._wake.notify()
-        self._worker.join(timeout=2.0)
+            so_far = ", ".join(f"{count} {name}" for name, count in self._server.refused.items())
+            self.complain("refused", f"packet refused: {self._server.last_refusal} (so far: {so_far})")
 
 
 def main() -> int:

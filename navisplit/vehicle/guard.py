@@ -35,6 +35,10 @@ _MAX_STAMPS = 1024
 """Frames remembered: more than land_after_s of any camera; older stamps are refused as unknown (our choice)."""
 
 
+OTHER_MODEL = "other model"
+"""A reason of refusal."""
+
+
 class Stage(str, Enum):
     """Who flies."""
 
@@ -83,7 +87,7 @@ class Guard:
         """A guard before its first command: it brakes without latching, for as long as it takes."""
         self.config = config
         self.counters = GuardCounters()
-        self._model_hash = model_hash
+        self.model_hash = model_hash
         self._now_ns: int | None = None  # the caller's clock at the last call
         self._time_ns = 0  # the guard's own: sums the forward steps of the caller's
         self._sent: dict[int, _Sent] = {}
@@ -168,8 +172,8 @@ class Guard:
         sent = self._sent.get(answer.stamp_ns)
         if not _is_sound(answer.command):
             return "non-finite"
-        if self._model_hash is not None and answer.model_hash != self._model_hash:
-            return "other model"
+        if self.model_hash is not None and answer.model_hash != self.model_hash:
+            return OTHER_MODEL
         if sent is None:
             return "unknown stamp"
         if sent.answered:

@@ -14,7 +14,8 @@ Version 1, little endian, every number an integer (so that NaN and infinity have
 A feature packet so costs 71 B beside its payload, an answer is 37 B, a tag 8 B more. The tag is 64 bits (our choice:
 guessing one needs 2**63 packets; MAVLink 2 has 48). With a key set, unsigned packets are refused; without one, signed
 packets are refused too, because a key that is set on one side only is a mistake to be seen at once. The tag does not
-stop replays: ``navisplit.vehicle.guard`` does, by its own list of stamps. Give every drone its own key.
+stop replays: ``navisplit.vehicle.guard`` does, by its own list of stamps, and ``navisplit.edge.server``, which wants
+every signed frame to be newer than those answered. Give every drone its own key.
 """
 
 from __future__ import annotations

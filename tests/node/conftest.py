@@ -33,7 +33,9 @@ class Bench:
     def start(self, create: Callable[..., Node], parameters: dict[str, Any] | None = None, **arguments: Any) -> Any:
         """Create a node as its launch would, without a process of its own."""
         overrides = [Parameter(name, value=value) for name, value in (parameters or {}).items()]
-        return self._add(create(context=self.context, namespace=NAMESPACE, parameter_overrides=overrides, **arguments))
+        node = self._add(create(context=self.context, namespace=NAMESPACE, parameter_overrides=overrides, **arguments))
+        node.bring_up()
+        return node
 
     def _add(self, node: Node) -> Any:
         self.nodes.append(node)

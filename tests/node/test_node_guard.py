@@ -129,7 +129,7 @@ def test_garbage_and_packets_of_the_other_kind_are_survived(bench):
     failsafe = Failsafe(bench)
     failsafe.answer_came(messages.answer_message(b"\x00" * 40))
     failsafe.answer_came(UInt8MultiArray())
-    bench.spin_until(lambda: failsafe.node._unreadable == 2, "both counted")
+    bench.spin_until(lambda: failsafe.node._unreadable.total() == 2, "both counted")
     assert speed(failsafe.fly(1_000)) == pytest.approx(2.0, abs=0.02)
 
 
@@ -139,7 +139,7 @@ def test_with_a_key_an_unsigned_answer_is_refused(bench, monkeypatch):
     failsafe.send_frame(1_000)
     packet = wire.AnswerPacket(MODEL_HASH, 0, 1_000, EAST, 5.0, 1.0, 0, 1)
     failsafe.answer_came(messages.answer_message(wire.encode(packet)))
-    bench.spin_until(lambda: failsafe.node._unreadable == 1, "the refusal")
+    bench.spin_until(lambda: failsafe.node._unreadable.total() == 1, "the refusal")
     failsafe.answer_came(messages.answer_message(wire.encode(packet, bytes.fromhex("11" * 32))))
     bench.spin_until(lambda: failsafe.node._guard.counters.accepted == 1, "the signed one")
 

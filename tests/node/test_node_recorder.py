@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import numpy as np
@@ -11,13 +12,13 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
-from navisplit.config import GuardConfig
+from navisplit.config import CameraConfig, FlightConfig, GuardConfig, PolicyConfig, TimingConfig
 from navisplit.errors import ConfigError, UsageError
 from navisplit.frames import Odometry, VelocityCommand, quaternion_from_euler
 from navisplit.nodes import messages, qos
-from navisplit.nodes.parameters import declare, declare_config, declare_optional_numbers
+from navisplit.nodes.parameters import config_of, declare, declare_config, declare_optional_numbers
 from navisplit.nodes.recorder import CAPACITY, TOPICS, Recorder
-from navisplit.nodes.runtime import WorkerNode
+from navisplit.nodes.worker import WorkerNode
 
 
 def read(bag):
@@ -53,6 +54,7 @@ def counted(recorder):
 
 def test_every_byte_and_every_message_reads_back_in_order(bench, node, tmp_path):
     recorder = Recorder(node, tmp_path / "deep" / "f.mcap")
+    recorder.listen()
     written = counted(recorder)
     features = bench.publisher(CompressedImage, "features", qos.PACKETS)
     branch = bench.publisher(String, "branch", qos.STATE)
@@ -77,6 +79,7 @@ def test_what_was_latched_before_the_recording_is_in_the_bag(bench, node, tmp_pa
     publisher.publish(messages.goal_message(np.array([1.0, 2, 3])))
     recorder = Recorder(node, tmp_path / "f.mcap")
     written = counted(recorder)
+    recorder.listen()
     bench.spin_until(lambda: written, "the goal written")
     recorder.close()
     ((topic, _, goal),) = read(tmp_path / "f.mcap")
@@ -105,7 +108,7 @@ def test_a_slow_disk_loses_messages_and_never_holds_the_node_up(node, tmp_path):
     data = serialize_message(Image())
     for _ in range(CAPACITY + 10):
         recorder._put(connection, data)
-    lost = recorder._lost
+    lost = recorder.lost
     released.set()
     recorder.close()
     assert 9 <= lost <= 10
@@ -188,10 +191,35 @@ def test_an_imu_in_steady_climb_feels_gravity_and_in_free_fall_nothing():
 
 def test_settings_become_parameters_with_their_checks(bench):
     good = bench.start(WorkerNode, {"guard.brake_after_s": 0.5, "live": "x"}, name="good")
-    assert declare_config(good, GuardConfig, "guard") == GuardConfig(brake_after_s=0.5)
+    declare_config(good, GuardConfig, "guard")
+    assert config_of(good, GuardConfig, "guard") == GuardConfig(brake_after_s=0.5)
     assert declare_optional_numbers(good, "start", "d") is None
     assert declare(good, "live", "", "d", live=True) == "x"
     assert not good.describe_parameter("live").read_only and good.describe_parameter("guard.brake_after_s").read_only
-    bad = bench.start(WorkerNode, {"guard.brake_after_s": 2.0}, name="bad")
+    (limits,) = good.describe_parameter("guard.brake_after_s").floating_point_range
+    assert (limits.from_value, limits.to_value) == (0.001, 60.0)
+    assert good.describe_parameter("guard.brake_after_s").description.endswith("over which the guard brakes, s")
+    bad = bench.start(WorkerNode, {"guard.brake_after_s": 2.0, "flight.byte_weight": -1.0}, name="bad")
+    declare_config(bad, GuardConfig, "guard")
     with pytest.raises(ConfigError, match="brake < hold < land"):
-        declare_config(bad, GuardConfig, "guard")
+        config_of(bad, GuardConfig, "guard")
+    with pytest.raises(ConfigError, match=r"flight.byte_weight: expected 0 or more, got -1.0. It is: the gate's price"):
+        declare_config(bad, FlightConfig, "flight")
+
+
+def test_every_setting_of_a_flight_is_described_and_its_default_is_in_range():
+    from navisplit.nodes.settings import SETTINGS
+
+    known = set()
+    for cls in (FlightConfig, CameraConfig, GuardConfig, PolicyConfig, TimingConfig):
+        for field in dataclasses.fields(cls):
+            default = getattr(cls(), field.name)
+            if dataclasses.is_dataclass(default):
+                continue
+            known.add(f"{cls.__name__}.{field.name}")
+            setting = SETTINGS[f"{cls.__name__}.{field.name}"]
+            assert len(setting.description) > 10
+            assert isinstance(default, (str, bool)) == (setting.low is None)
+            if setting.low is not None:
+                assert setting.low <= default <= (setting.high or default)
+    assert known == set(SETTINGS)

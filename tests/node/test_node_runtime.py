@@ -38,7 +38,7 @@ def test_a_signal_ends_a_node_cleanly_also_twice(numbers):
 @pytest.mark.parametrize(
     ("argument", "code", "said"),
     [
-        ("guard.brake_after_s:=-1.0", 2, "GuardConfig.brake_after_s: expected a number > 0, got -1.0"),
+        ("guard.brake_after_s:=-1.0", 2, "guard.brake_after_s: expected 0.001 to 60, got -1.0"),
         ("guard.brake_after_s:=2.0", 2, "brake < hold < land"),
         ("guard.brake_after_s:=soon", 1, "brake_after_s"),
     ],

@@ -58,3 +58,11 @@ def nothing_left(*texts: object, timeout_s: float = 5.0) -> None:
     while left := [line for text in texts for line in processes_with(str(text))]:
         assert time.monotonic() < deadline, f"left behind: {left}"
         time.sleep(0.05)
+
+
+def pid_of(flight: Command, text: str) -> int:
+    """The child of a flight whose command line holds ``text``."""
+    for pid in flight.children():
+        if text in Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode():
+            return pid
+    pytest.fail(f"no child runs {text}")

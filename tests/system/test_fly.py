@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from commands import nothing_left
+from commands import nothing_left, pid_of
 
 PATIENT_GUARD = "guard: {brake_after_s: 2.0, hold_after_s: 4.0, land_after_s: 6.0}\n"
 """A machine that runs other things too may take longer for a frame than a flight allows."""
@@ -69,7 +69,7 @@ def test_ctrl_c_in_flight_brings_everything_down_with_the_report_written(fly, tm
 
 
 def test_a_lost_edge_server_is_a_failsafe_that_is_reported(fly, tmp_path):
-    flight = fly()
+    flight = fly("--no-respawn")
     flight.read_until("guard: edge")
     tail = pid_of(flight, "tail_node")
     os.kill(tail, signal.SIGKILL)
@@ -79,7 +79,7 @@ def test_a_lost_edge_server_is_a_failsafe_that_is_reported(fly, tmp_path):
     assert "tail_node has ended" in flight.output
 
 
-@pytest.mark.parametrize("name", ["head_node", "navisplit sim"])
+@pytest.mark.parametrize("name", ["airsim_node", "navisplit sim"])
 def test_a_dead_part_of_the_vehicle_ends_the_flight_with_one_error(fly, tmp_path, name):
     flight = fly()
     flight.read_until("guard: edge")
@@ -133,10 +133,3 @@ def test_a_foreign_checkpoint_is_refused(fly, models, tmp_path):
     flight = fly("--models", copy)
     assert flight.wait() == 1
     assert "hash" in flight.output
-
-
-def pid_of(flight, text: str) -> int:
-    for pid in flight.children():
-        if text in Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode():
-            return pid
-    pytest.fail(f"no child runs {text}")

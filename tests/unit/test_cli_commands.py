@@ -53,9 +53,9 @@ def test_a_branch_set_without_readable_metrics_is_still_listed(branch_set, capsy
 @pytest.mark.parametrize(("needed", "code"), [(True, 1), (False, 0)])
 def test_doctor_fails_only_for_what_a_flight_needs(monkeypatch, capsys, needed, code):
     checks = [doctor.Check("python", True, "3.11"), doctor.Check("port 1", False, "in use", needed)]
-    monkeypatch.setattr(doctor, "examine", lambda port: checks)
+    monkeypatch.setattr(doctor, "examine", lambda port, models: checks)
     assert cli.main(["doctor"]) == code
-    assert ("missing" if needed else "note") in capsys.readouterr().out
+    assert ("wrong" if needed else "note") in capsys.readouterr().out
     assert cli.main(["doctor", "--json"]) == code
     assert json.loads(capsys.readouterr().out)[1]["found"] == "in use"
 

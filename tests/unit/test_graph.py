@@ -77,6 +77,18 @@ def test_the_flight_ends_with_any_of_the_vehicles_own_nodes_but_not_with_the_edg
     assert {spec.executable for spec in made.nodes if not spec.required} == {"tail_node", "link_node"}
 
 
+def test_what_keeps_no_flight_in_mind_is_started_again_and_only_where_wanted(world):
+    made = graph(world, link="lte")
+    again = {spec.executable for spec in made.nodes if spec.respawn}
+    assert again == {"head_node", "guard_node", "link_node", "tail_node"}  # the others hold the vehicle and the report
+    assert not [spec for spec in graph(world, link="lte", respawn="false").nodes if spec.respawn]
+
+
+def test_nodes_start_by_themselves_but_where_they_are_to_wait(world):
+    assert not [spec for spec in graph(world).nodes if "autostart" in spec.parameters]  # their own default
+    assert all(spec.parameters["autostart"] is False for spec in graph(world, autostart="false").nodes)
+
+
 def test_the_route_reaches_the_nodes_that_need_it(world):
     made = graph(world)
     assert made.node("airsim_node").parameters["start"] == [0.0, 5.0, 2.0, 1.5]
@@ -121,6 +133,8 @@ OTHER_VALUES = {
     "view": "true",
     "view_port": "8099",
     "timeout": "12.5",
+    "autostart": "false",
+    "respawn": "false",
     "seed": "3",
     "record": "f.mcap",
     "out": "elsewhere",

@@ -157,3 +157,53 @@ def test_with_a_key_unsigned_packets_are_refused_and_answers_are_signed():
     signed = wire.encode(dataclasses.replace(wire.decode(packet())), key)
     reply = server.receive(signed, 0)
     assert wire.decode(reply.answer, key).sequence == 0
+
+
+KEY = bytes(range(32))
+
+
+def signed(sequence, **changes):
+    return wire.encode(wire.decode(packet(sequence, **changes)), KEY)
+
+
+@pytest.mark.parametrize("silence_ms", [10, 1500])
+def test_a_signed_packet_that_is_sent_again_is_refused_also_when_the_drone_was_silent(silence_ms):
+    server = EdgeServer(Source(), Pilot, CameraConfig(), MODEL, key=KEY)
+    for sequence in range(5):
+        assert server.receive(signed(sequence), 0)
+    pilot = server.session().policy
+    for sequence in (2, 4):
+        assert server.receive(signed(sequence), silence_ms * MS) is None
+    assert server.refused == {"OldFrame" if silence_ms < 1000 else "Replayed": 2}
+    assert not pilot.resets
+    assert server.receive(signed(5), (silence_ms + 10) * MS)
+
+
+def test_a_recording_of_an_earlier_start_with_higher_numbers_does_not_pass():
+    server = EdgeServer(Source(), Pilot, CameraConfig(), MODEL, key=KEY)
+    assert server.receive(signed(900, stamp_ns=5000), 0)
+    assert server.receive(signed(0, stamp_ns=6000), 1500 * MS), "a head that was started again"
+    assert server.receive(signed(901, stamp_ns=5001), 1510 * MS) is None
+    assert server.refused == {"Replayed": 1} and "recorded and sent again" in server.last_refusal
+    assert server.receive(signed(1, stamp_ns=6001), 1520 * MS)
+
+
+def test_without_a_key_a_simulator_that_was_set_back_is_heard_again(server):
+    assert server.receive(packet(5, stamp_ns=9000), 0)
+    assert server.receive(packet(0, stamp_ns=10), 1500 * MS)
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "said"),
+    [
+        (packet(), "BadTag", "not signed"),
+        (wire.encode(wire.decode(packet()), bytes(32)), "BadTag", "another key"),
+        (signed(0)[:-1] + bytes([signed(0)[-1] ^ 1]), "BadTag", "tag does not match"),
+        (signed(0, model_hash=7), "WrongModel", "Features of branch set 00000007, expected 00c0ffee"),
+    ],
+    ids=["unsigned", "other key", "forged", "other model"],
+)
+def test_every_refusal_of_a_server_with_a_key_has_its_name_and_its_reason(data, name, said):
+    server = EdgeServer(Source(), Pilot, CameraConfig(), MODEL, key=KEY)
+    assert server.receive(data, 0) is None
+    assert server.refused == {name: 1} and said in server.last_refusal
