@@ -43,7 +43,7 @@ def rehearse(policy: Policy, camera: CameraConfig) -> None:
 class TailNode(WorkerNode):
     """Thin shell around ``navisplit.edge.server.EdgeServer``, which runs in a thread of its own.
 
-    Packets that pile up while a frame is worked on are dropped but for the newest frame's: a late answer helps nobody.
+    Of packets that pile up while a frame is worked on, the server takes the newest frame's: a late answer helps nobody.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TailNode(WorkerNode):
         tail, model_hash = load(models)
         rehearse(policy(config), camera)  # an unknown policy is refused now, not at the first frame
         self._server = EdgeServer(tail, lambda: policy(config), camera, model_hash, key=link_key())
-        self._packets: deque[tuple[int, bytes]] = deque(maxlen=BACKLOG)
+        self._packets: deque[bytes] = deque(maxlen=BACKLOG)
         self._wake = threading.Condition()
         self._open = True
         self._answer = self.create_publisher(UInt8MultiArray, "edge/answer", qos.PACKETS)
@@ -74,18 +74,18 @@ class TailNode(WorkerNode):
             self.get_logger().error(text, throttle_duration_sec=5.0)
             return
         with self._wake:
-            self._packets.append((messages.from_time(message.header.stamp), bytes(message.data)))
+            self._packets.append(bytes(message.data))
             self._wake.notify()
 
     def _work(self) -> None:
         while self._open:
-            for packet in self._take():
-                self._reply(self._server.receive(packet, time.monotonic_ns()))
+            for reply in self._server.receive_all(self._take(), time.monotonic_ns()):
+                self._reply(reply)
             for reply in self._server.poll(time.monotonic_ns()):
                 self._reply(reply)
 
     def _take(self) -> list[bytes]:
-        """Wait for packets or for the end of a frame's patience; the newest frame's packets."""
+        """Wait for packets or for the end of a frame's patience; what has come."""
         due_ns = self._server.due_ns()
         patience_s = IDLE_S if due_ns is None else max(due_ns - time.monotonic_ns(), 0) * 1e-9
         with self._wake:
@@ -93,12 +93,9 @@ class TailNode(WorkerNode):
                 self._wake.wait(min(patience_s, IDLE_S))
             waiting = list(self._packets)
             self._packets.clear()
-        newest = max((stamp for stamp, _ in waiting), default=0)
-        return [packet for stamp, packet in waiting if stamp == newest]
+            return waiting
 
-    def _reply(self, reply: Reply | None) -> None:
-        if reply is None:
-            return
+    def _reply(self, reply: Reply) -> None:
         self._answer.publish(messages.answer_message(reply.answer))
         stamp_ns = reply.packet.stamp_ns
         self._command.publish(messages.command_message(reply.command, stamp_ns))
