@@ -57,7 +57,7 @@ class Arm:
 
 
 def common_keys(a: Arm, b: Arm) -> list[Key]:
-    """Flights that both made. Raises UsageError where there is none, or equal names are other worlds, ways or radios."""
+    """Flights that both made. Raises UsageError where there is none, or equal names are other worlds or radios."""
     common = sorted(a.success.keys() & b.success.keys())
     if not common:
         raise UsageError(_why_none(a, b))

@@ -13,7 +13,7 @@ from navisplit.link.conditions import Conditions, conditions
 from navisplit.link.profiles import Profile
 
 QUEUE_S, QUEUE_BYTES = 0.1, 1_400
-"""A queue without a size of its own: this long, and a packet at least (our choice: deeper ones deliver what is stale)."""
+"""A queue without a size of its own: this long, a packet at least (our choice: deeper ones deliver what is stale)."""
 HELD_BACK_S = 0.02
 """What a reordered packet waits: more than the slices of a frame are apart (our choice)."""
 _MAX_IN_FLIGHT = 4096
@@ -97,7 +97,7 @@ class Link:
             return
         held_s = HELD_BACK_S if reorder < profile.reorder else 0.0
         stats.reordered_packets += held_s > 0
-        copies = 1 + (duplicate < profile.duplicate)
+        copies = 2 if duplicate < profile.duplicate else 1
         stats.duplicated_packets += copies - 1
         data = self._damaged(data, damage)
         for extra in jitter[:copies]:

@@ -16,7 +16,7 @@ SKIP = "skip"
 SKIP_MARGIN_S = 0.015
 """Kept between a skipped frame's answer age and the guard's brake (our choice)."""
 SKIP_MAX_LOSS = 0.1
-"""On a link that loses more, no frame is skipped: the guard's brake waits for one lost frame, not for two (our choice)."""
+"""On a link that loses more no frame is skipped: the guard's brake waits for one lost frame, not two (our choice)."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ knows the round trip, the share of slices lost, and, where answers come late, ho
 from the time its answer could have come at the earliest, or from the answer before, to its answer (Lindley's
 recursion). Bytes over that time are the link's rate. All constants are our choice.
 
-The budget is None while nothing speaks against any frame. Late answers set it to what was measured; silence to a small
-frame. It then grows with every answer in time, after a wait that doubles each time that it grew too far, or at once
-when answers come faster than the measured rate allows.
+The budget is None while nothing speaks against any frame. Late answers set it to what was measured; silence, or the
+loss of most slices, to a small frame, whose round trip then tells what is late. It grows with every answer in time,
+after a wait that doubles each time that it grew too far, or at once when answers come faster than they did at the
+measured rate.
 """
 
 from __future__ import annotations
@@ -20,18 +21,19 @@ from dataclasses import dataclass
 ROUND_TRIPS = 10  # answers that the round trip is taken from
 UNANSWERED = 64  # frames remembered while they wait for an answer
 HISTORY_S = 10.0  # of round trips: what is older says nothing about the link of now
-LATE_S, SPREADS = 0.05, 4.0  # beyond the shortest round trip: at least, and in medians beyond it
+LATE_S, MOST_LATE_S, SPREADS = 0.05, 0.15, 4.0  # beyond the shortest round trip: bounds, and in medians beyond it
+SHORT_S = 0.04  # the same of an answer that lacks slices, for which the edge waited
 PATIENCE_S = 0.25  # with the first answer
 LOSS_FRAMES = 30
+HEAVY_LOSS, HEAVY_FRAMES = 0.5, 10  # of the last frames: smaller ones are tried, every HISTORY_S at most
 SILENT_FRAMES = 3  # without an answer in time
-SILENT_BYTES = 250  # of a frame sent into silence
+SMALL_BYTES = 250  # of a frame sent into silence
 HEADROOM = 0.85  # of the measured rate
 GROWTH = 1.5  # of the budget with an answer in time
 HOLD_S, MAX_HOLD_S = 1.0, 8.0
 TELLING_S = 0.01  # a busy time so short that jitter hides it says nothing
-FASTER_ANSWERS = 3
+FASTER_ANSWERS = 3  # in a row, than as many just after the rate was measured
 OPEN_BPS = 1e6  # more than any frame needs
-_MIN_BUSY_S = 1e-3
 _RUN = 4  # late answers that a rate is taken from
 
 
@@ -52,7 +54,7 @@ class LinkMeter:
         self._period_s = period_s
         self._pending: OrderedDict[int, _Sent] = OrderedDict()  # by capture stamp
         self._round_trips_s: deque[float] = deque(maxlen=ROUND_TRIPS)
-        self._history: deque[tuple[int, float]] = deque()  # (when, round trip)
+        self._history: deque[tuple[int, float, bool]] = deque()  # (when, round trip, whether in time)
         self._slices: deque[tuple[int, int]] = deque(maxlen=LOSS_FRAMES)  # (arrived, sent)
         self._late: deque[tuple[float, float]] = deque(maxlen=_RUN)  # (bits, seconds busy) of late answers in a row
         self._strikes = 0  # frames in a row whose answers were late or are overdue
@@ -60,7 +62,9 @@ class LinkMeter:
         self._budget_bps: float | None = None
         self._rate_bps: float | None = None  # measured last
         self._hold_s, self._hold_until_ns = HOLD_S, 0
-        self._faster = 0  # answers in a row that the measured rate is too low for
+        self._held_s: list[float] = []  # round trips, less the time on air, just after the rate was measured
+        self._faster = 0  # answers in a row that were faster than those
+        self._tried_ns: int | None = None  # small frames, for heavy loss
 
     @property
     def round_trip_s(self) -> float:
@@ -70,8 +74,7 @@ class LinkMeter:
     @property
     def loss(self) -> float:
         """Share of the slices of the last frames that came to nothing, or whose answers did."""
-        sent = sum(count for _, count in self._slices)
-        return 1.0 - sum(arrived for arrived, _ in self._slices) / sent if sent else 0.0
+        return _loss(list(self._slices))
 
     def note_sent(self, stamp_ns: int, sizes: Sequence[int], now_ns: int) -> None:
         """The packets of a frame leave; ``now_ns`` is the time of its capture, where round trips begin."""
@@ -87,23 +90,25 @@ class LinkMeter:
             self._give_up(older)  # the edge answers no frame older than the last
         frame = self._pending.pop(stamp_ns)
         round_trip_s = (now_ns - frame.sent_ns) * 1e-9
-        late = round_trip_s > self._patience_s()
         base_s = min(self._shortest_s(), round_trip_s)
         begun_ns = max(self._answered_ns or 0, frame.sent_ns + round(base_s * 1e9))
-        busy_s = max((now_ns - begun_ns) * 1e-9, _MIN_BUSY_S)
+        busy_s = (now_ns - begun_ns) * 1e-9
         arrived = min(max(received_slices, 0), len(frame.sizes))
-        bits = 8.0 * sum(frame.sizes[:arrived])
+        bits = 8.0 * sum(frame.sizes[:arrived])  # slices are sent in order
+        short = arrived < len(frame.sizes) and round_trip_s > base_s + SHORT_S
+        late = short or round_trip_s > self._patience_s()
         self._round_trips_s.append(round_trip_s)
-        self._history.append((now_ns, round_trip_s))
+        self._history.append((now_ns, round_trip_s, not late))
         self._slices.append((arrived, len(frame.sizes)))
         self._answered_ns = now_ns
         if late:
-            self._late.append((bits, busy_s))
+            if busy_s >= TELLING_S:
+                self._late.append((bits, busy_s))
             self._strike(frame, now_ns)
         else:
             self._strikes = 0
             self._late.clear()
-            self._grow(bits, round_trip_s - base_s, now_ns)
+            self._grow(bits, round_trip_s, now_ns)
 
     def budget_bps(self, now_ns: int) -> float | None:
         """What the link carries of our packets, bits per second; None: nothing known against any frame."""
@@ -113,6 +118,7 @@ class LinkMeter:
         for frame in self._pending.values():
             if now_ns - frame.sent_ns > patience_ns:
                 self._strike(frame, now_ns)
+        self._try_small(now_ns)
         return self._budget_bps
 
     def _give_up(self, stamp_ns: int) -> None:
@@ -120,14 +126,16 @@ class LinkMeter:
         self._slices.append((0, len(self._pending.pop(stamp_ns).sizes)))
 
     def _shortest_s(self) -> float:
-        return min((trip for _, trip in self._history), default=math.inf)
+        return min((trip for _, trip, _ in self._history), default=math.inf)
 
     def _patience_s(self) -> float:
         """Round trip up to which an answer is in time: jitter is not congestion."""
-        trips = sorted(trip for _, trip in self._history)
-        if not trips:
+        if not self._history:
             return PATIENCE_S
-        return trips[0] + max(LATE_S, SPREADS * (trips[len(trips) // 2] - trips[0]))
+        in_time = sorted(trip for _, trip, good in self._history if good) or [trip for _, trip, _ in self._history]
+        shortest_s = self._shortest_s()
+        spread_s = SPREADS * (in_time[len(in_time) // 2] - shortest_s)
+        return shortest_s + min(max(LATE_S, spread_s), MOST_LATE_S)
 
     def _strike(self, frame: _Sent, now_ns: int) -> None:
         """A frame's answer is late or overdue; it counts once."""
@@ -137,8 +145,19 @@ class LinkMeter:
         if self._late and (self._strikes >= 2 or probing):
             self._measure(now_ns)
         elif self._strikes >= SILENT_FRAMES:
-            silent_bps = 8.0 * SILENT_BYTES / self._period_s
-            self._budget_bps = min(self._budget_bps or silent_bps, silent_bps)
+            self._send_small(now_ns)
+
+    def _try_small(self, now_ns: int) -> None:
+        """Where most slices are lost, and no rate was measured: a link may have been too slow from the beginning."""
+        recent = list(self._slices)[-HEAVY_FRAMES:]
+        due = self._tried_ns is None or now_ns - self._tried_ns > HISTORY_S * 1e9
+        if self._rate_bps is None and due and len(recent) == HEAVY_FRAMES and _loss(recent) >= HEAVY_LOSS:
+            self._send_small(now_ns)
+
+    def _send_small(self, now_ns: int) -> None:
+        self._tried_ns = now_ns
+        small_bps = 8.0 * SMALL_BYTES / self._period_s
+        self._budget_bps = min(self._budget_bps or small_bps, small_bps)
 
     def _measure(self, now_ns: int) -> None:
         """The link's rate, from the late answers in a row."""
@@ -148,18 +167,32 @@ class LinkMeter:
             self._hold_until_ns = now_ns + round(self._hold_s * 1e9)
         self._rate_bps = sum(bits for bits, _ in self._late) / sum(busy_s for _, busy_s in self._late)
         self._budget_bps = HEADROOM * self._rate_bps
-        self._faster = 0
+        self._held_s, self._faster = [], 0
 
-    def _grow(self, bits: float, excess_s: float, now_ns: int) -> None:
+    def _grow(self, bits: float, round_trip_s: float, now_ns: int) -> None:
         """An answer in time lets the budget grow, unless the link was measured to carry no more."""
         if self._budget_bps is None:
             return
-        if self._rate_bps is not None and now_ns < self._hold_until_ns:
-            expected_s = bits / max(self._rate_bps, 1.0)
-            self._faster = self._faster + 1 if TELLING_S <= expected_s and 2 * excess_s < expected_s else 0
-            if self._faster < FASTER_ANSWERS:
-                return
-        self._budget_bps = max(self._budget_bps, 8.0 / self._period_s) * GROWTH
+        if self._rate_bps is not None and now_ns < self._hold_until_ns and not self._has_changed(bits, round_trip_s):
+            return
+        self._budget_bps *= GROWTH
         if self._budget_bps >= OPEN_BPS:
             self._budget_bps = self._rate_bps = None
             self._hold_s, self._hold_until_ns = HOLD_S, 0
+
+    def _has_changed(self, bits: float, round_trip_s: float) -> bool:
+        """Whether answers come clearly faster than they did when the rate was measured."""
+        on_air_s = bits / (self._rate_bps or math.inf)
+        rest_s = round_trip_s - on_air_s
+        if len(self._held_s) < FASTER_ANSWERS:
+            self._held_s.append(rest_s)
+            return False
+        faster = on_air_s >= TELLING_S and rest_s < min(self._held_s) - on_air_s / 2
+        self._faster = self._faster + 1 if faster else 0
+        return self._faster >= FASTER_ANSWERS
+
+
+def _loss(slices: Sequence[tuple[int, int]]) -> float:
+    """Share lost of slices of (arrived, sent)."""
+    sent = sum(count for _, count in slices)
+    return 1.0 - sum(arrived for arrived, _ in slices) / sent if sent else 0.0

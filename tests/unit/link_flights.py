@@ -12,6 +12,7 @@ from navisplit.config import CameraConfig, GuardConfig
 from navisplit.edge.policies import Decision
 from navisplit.edge.server import EdgeServer
 from navisplit.edge.tail import Depth
+from navisplit.errors import PacketError
 from navisplit.evaluate.exchange import Exchange
 from navisplit.frames import Odometry, VelocityCommand
 from navisplit.link import profile
@@ -105,9 +106,13 @@ class LinkFlight:
             arrived = self.exchange.advance(self.now_ns)
             self.replies += arrived.replies
             for data in arrived.answers:
-                self._hear(wire.decode(data))
+                try:
+                    self._hear(wire.decode(data))
+                except PacketError as error:
+                    self.refused.append(type(error).__name__)
             self.guard.command(np.zeros(3), self.now_ns)
-            self.now_ns += MS
+            ahead = [self.now_ns + period - self.now_ns % period for period in (self.period_ns, 20 * MS)]
+            self.now_ns = min([*ahead, end_ns, *(at for at in self.exchange.events_ns() if at > self.now_ns)])
         return [frame for frame in self.frames.values() if frame.time_s >= begun_s]
 
     def _capture(self) -> None:
