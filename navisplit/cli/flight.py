@@ -32,11 +32,15 @@ class Display:
     status: Callable[[str], None]  # replaces the one before
 
 
-def ros_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The children's environment: on this machine only and in a ROS domain of their own, unless the user chose."""
+def ros_environment(environment: Mapping[str, str], *, alone: bool = True) -> dict[str, str]:
+    """The children's environment, unless the user chose: on this machine only and in a ROS domain of their own.
+
+    Not ``alone``, they look for the other half of the flight in the network, in ROS's usual domain.
+    """
     child = {**environment, "PYTHONUNBUFFERED": "1", "RCUTILS_CONSOLE_OUTPUT_FORMAT": LOG_FORMAT}
-    child.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    child.setdefault("ROS_DOMAIN_ID", str(random.SystemRandom().randint(1, HIGHEST_SAFE_DOMAIN)))
+    if alone:
+        child.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        child.setdefault("ROS_DOMAIN_ID", str(random.SystemRandom().randint(1, HIGHEST_SAFE_DOMAIN)))
     child["RCUTILS_COLORIZED_OUTPUT"] = "0"
     return child
 
@@ -58,23 +62,26 @@ def write_parameters(spec: NodeSpec, folder: Path) -> Path:
     return path
 
 
-def run_flight(graph: Graph, out: Path, display: Display) -> bool:
+def run_flight(graph: Graph, out: Path, display: Display, *, alone: bool = True) -> bool:
     """Start all processes, wait for the mission's end, bring all down. Returns whether it ended by itself.
 
+    A graph without a mission, the edge's half, runs until it is interrupted. ``alone`` as in ``ros_environment``.
     False: the user interrupted it (the report is written all the same). Raises NaviSplitError where a process that
     the flight needs has failed; no process is left behind either way.
     """
-    with ProcessGroup(out / "log", ros_environment(os.environ)) as group, group.interrupts_as_events():
+    environment = ros_environment(os.environ, alone=alone)
+    with ProcessGroup(out / "log", environment) as group, group.interrupts_as_events():
         if graph.simulator is not None:
             group.start(SIMULATOR, [sys.executable, "-m", "navisplit", *graph.simulator.arguments])
         nodes = [
             group.start(spec.name, node_command(spec, write_parameters(spec, out / "parameters")))
             for spec in graph.nodes
         ]
-        required = {SIMULATOR} | {spec.name for spec in graph.nodes if spec.required}
+        has_mission = any(spec.name == MISSION for spec in graph.nodes)
+        required = {SIMULATOR} | {spec.name for spec in graph.nodes if spec.required or not has_mission}
         try:
             complete = _watch(group, required, display)
-            if not complete:
+            if not complete and has_mission:
                 display.message("Interrupted: ending the flight, writing the report.")
                 group.stop([child for child in nodes if child.name == MISSION], REPORT_PATIENCE_S)
         finally:

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import UInt8MultiArray
 
+from navisplit.errors import NaviSplitError
 from navisplit.link import Link, Profile, profile
 from navisplit.nodes import messages, qos
 from navisplit.nodes.parameters import declare
@@ -21,7 +24,7 @@ IDLE_S = 0.5
 
 
 class StampedPacket(bytes):
-    """A packet that remembers the stamp of the message it came in."""
+    """A packet that remembers the stamp of the message it came in; one with bit errors does not."""
 
     stamp_ns: int = 0
 
@@ -40,6 +43,11 @@ class Radio:
         with self._wake:
             self._link.send(packet, time.monotonic_ns())
             self._wake.notify()
+
+    def become(self, profile: Profile) -> None:
+        """Be another radio from the next packet on."""
+        with self._wake:
+            self._link.profile = profile
 
     def work(self) -> None:
         """Deliver packets until closed."""
@@ -65,15 +73,35 @@ class LinkNode(WorkerNode):
 
     def __init__(self, profile_of: Callable[[str], Profile] = profile, **node_arguments: Any) -> None:
         super().__init__("link_node", **node_arguments)
-        chosen = profile_of(declare(self, "profile", "none", "name of a link profile"))
+        self._profile_of = profile_of
+        chosen = profile_of(declare(self, "profile", "none", "the radio, as --link has it; may be set", live=True))
         up, down = np.random.default_rng(declare(self, "seed", 0, "seed of the radio's randomness")).spawn(2)
         self._features = self.create_publisher(CompressedImage, "edge/features", qos.PACKETS)
         self._answers = self.create_publisher(UInt8MultiArray, "answer", qos.PACKETS)
-        self._radios = (Radio(Link(chosen, up), self._to_edge), Radio(Link(chosen, down), self._to_vehicle))
+        start_ns = time.monotonic_ns()  # both directions meet the same outages
+        to_edge, to_vehicle = (Link(chosen, rng, start_ns) for rng in (up, down))
+        self._radios = (Radio(to_edge, self._to_edge), Radio(to_vehicle, self._to_vehicle))
         self._workers = [self.start_worker(radio.work, "radio") for radio in self._radios]
         self.create_subscription(CompressedImage, "features", self._on_features, qos.PACKETS)
         self.create_subscription(UInt8MultiArray, "edge/answer", self._on_answer, qos.PACKETS)
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self._tell(chosen)
+
+    def _tell(self, chosen: Profile) -> None:
         self.get_logger().info(f"link {chosen.name}, {chosen.loss_rate:.1%} lost in the long run")
+
+    def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        for parameter in parameters:
+            if parameter.name != "profile":
+                continue
+            try:
+                chosen = self._profile_of(str(parameter.value))
+            except NaviSplitError as error:
+                return SetParametersResult(successful=False, reason=str(error))
+            for radio in self._radios:
+                radio.become(chosen)
+            self._tell(chosen)
+        return SetParametersResult(successful=True)
 
     def _on_features(self, message: CompressedImage) -> None:
         packet = StampedPacket(message.data)

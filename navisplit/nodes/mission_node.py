@@ -60,10 +60,12 @@ class MissionNode(WorkerNode):
         self._status = self.get_logger().get_child("status")
         self._goal = self.create_publisher(PoseStamped, "goal_pose", qos.LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.STATE)
-        listen(self, self._log, link_key())
+        near = declare(self, "edge_topics", True, "hear the edge's depth and commands, which no radio carries")
+        listen(self, self._log, link_key(), edge_topics=near)
         self._recorder = None
         if record:
-            self._recorder = Recorder(self, Path(record), describe(self._world, route, self._config, timeout_s))
+            description = describe(self._world, route, self._config, timeout_s)
+            self._recorder = Recorder(self, Path(record), description, edge_topics=near)
         self._goal.publish(messages.goal_message(route.goal))
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # the flight must end also when the simulation stands still
         self.create_timer(WATCH_PERIOD_S, self._watch, clock=steady)
