@@ -82,7 +82,7 @@ class Relay:
         for _ in range(_BURST):
             try:
                 frame, address = direction.source.recvfrom(_LONGEST)
-            except BlockingIOError:
+            except OSError:  # no more for now, or the interface is down
                 return
             if address[2] != PACKET_OUTGOING:  # what we have sent ourselves comes by here too
                 direction.link.send(with_checksum(frame), self._now_ns())

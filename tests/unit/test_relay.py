@@ -137,4 +137,4 @@ def test_a_radio_is_told_in_one_line(text, told):
 def test_a_trace_is_told_with_its_length_and_digest(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("time_s,loss\n0,0\n5,0.1\n")
-    assert f"a trace of loss, 10 s long, looped; {profile(str(path)).trace.digest}" in describe(profile(str(path)))
+    assert f"a trace of loss, 10 s long, looped; {profile(str(path)).digest}" in describe(profile(str(path)))
