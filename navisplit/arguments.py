@@ -58,6 +58,7 @@ ARGUMENTS: tuple[Argument, ...] = (
         "policy", "", "policy of the edge server: planner, reactive, learned or learned:FOLDER (default: planner)", BOTH
     ),
     Argument("speed", "", "cruise speed in m/s (default: 3.0)", BOTH),
+    Argument("exit", "", "true: while the edge is silent, fly the branch set's on-board exit (default: true)"),
     Argument("config", "", "YAML file with settings of the flight, as config/flight.yaml", BOTH),
     Argument("namespace", "drone_1", "namespace of the vehicle's topics", BOTH),
     Argument("airsim", "", "HOST:PORT of a running AirSim; empty: start our simulator"),
@@ -180,6 +181,8 @@ def flight_config(given: Mapping[str, str]) -> FlightConfig:
     """The configuration file, then the arguments over it. Raises ConfigError."""
     values = read_settings(Path(given["config"])) if given["config"] else {}
     values.update({name: given[name] for name in ("branch", "models", "link", "weather") if given.get(name)})
+    if given.get("exit"):
+        values["exit"] = _truth(given, "exit")
     policy = dict(values.get("policy") or {})
     if given["policy"]:
         policy["name"] = given["policy"]

@@ -117,6 +117,7 @@ class FlightConfig:
     link: str = "none"  # profile of navisplit.link
     byte_weight: float = 1.0  # the gate's price of bytes; 0 always sends the best branch
     max_frame_bytes: int = 0  # a frame's packets are trimmed to this, least important channels first; 0: never
+    exit: bool = True  # while the edge is silent, fly the branch set's on-board exit, where it has one
     weather: str = ""  # of our simulator, as parse_weather reads it; empty: as the world has it
     camera: CameraConfig = field(default_factory=CameraConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)

@@ -118,7 +118,8 @@ def _airsim(namespace: str, plan: FlightPlan) -> NodeSpec:
 
 def _head(namespace: str, config: FlightConfig) -> NodeSpec:
     parameters = {"models": config.models, "branch": config.branch, "byte_weight": config.byte_weight}
-    parameters["max_frame_bytes"] = config.max_frame_bytes
+    parameters |= {"max_frame_bytes": config.max_frame_bytes, "exit": config.exit}
+    parameters["cruise_mps"] = config.policy.speed_mps  # of which the exit flies a part
     # The guard's limits too: a gate may skip a frame only while the guard does not brake for it.
     return NodeSpec("head_node", namespace, Side.VEHICLE, {**parameters, **_camera(config), **_guard_limits(config)})
 

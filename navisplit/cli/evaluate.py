@@ -35,6 +35,7 @@ def evaluate(
     models: options.ModelsOption = "default",
     byte_weight: options.ByteWeightOption = 1.0,
     max_bytes: options.MaxBytesOption = 0,
+    exit: options.ExitOption = True,
     config: options.ConfigOption = None,
     seed: options.SeedOption = 0,
     workers: options.WorkersOption = "auto",

@@ -50,6 +50,9 @@ SpeedOption = Annotated[float, typer.Option(help="Cruise speed, m/s.")]
 ModelsOption = Annotated[str, typer.Option(help="Branch set: a name of models/, or a folder.")]
 ByteWeightOption = Annotated[float, typer.Option(help="The gate's price of bytes; 0 sends the best branch.")]
 MaxBytesOption = Annotated[int, typer.Option(help="Trim each frame to this many bytes; 0 never does.", min=0)]
+ExitOption = Annotated[
+    bool, typer.Option("--exit/--no-exit", help="While the edge is silent: fly the set's on-board exit, or brake.")
+]
 ConfigOption = Annotated[Path | None, typer.Option(help="YAML with settings of the flight; options go over it.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of links and random gates.", min=0)]
 WorkersOption = Annotated[
@@ -63,7 +66,7 @@ def flight_config(context: typer.Context) -> FlightConfig:
 
     options = context.params
     branch = with_rates(options["branch"])
-    given = {"branch": branch, **{name: options[name] for name in ("models", "link", "byte_weight", "weather")}}
+    given = {"branch": branch, **{name: options[name] for name in ("models", "link", "byte_weight", "exit", "weather")}}
     given["max_frame_bytes"] = options["max_bytes"]
     policy = {"name": options["policy"], "speed_mps": options["speed"]}
     return from_mapping(FlightConfig, _merged(context, options["config"], given, policy))

@@ -38,6 +38,7 @@ def fly(
     weather: Annotated[str | None, typer.Option(help=HELP["weather"])] = None,
     policy: Annotated[str | None, typer.Option(help=HELP["policy"])] = None,
     speed: Annotated[float | None, typer.Option(help=HELP["speed"])] = None,
+    exit: Annotated[bool | None, typer.Option("--exit/--no-exit", help=HELP["exit"])] = None,
     config: Annotated[Path | None, typer.Option(help=HELP["config"])] = None,
     namespace: Annotated[str, typer.Option(help=HELP["namespace"])] = "drone_1",
     airsim: Annotated[str | None, typer.Option(metavar="HOST:PORT", help=HELP["airsim"])] = None,

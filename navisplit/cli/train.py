@@ -1,4 +1,4 @@
-"""``navisplit train``: depth networks (``depth``, ``export``), gates (``gate``) and policies (``policy``)."""
+"""``navisplit train``: depth networks (``depth``, ``export``), gates, on-board exits and policies."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     group.command("depth")(depth)
     group.command("export")(export)
     group.command("gate")(gate)
+    group.command("exit")(onboard_exit)
     group.command("policy")(policy)
     app.add_typer(group, name="train")
 
@@ -100,6 +101,23 @@ def gate(
     settings = GateTraining(thrift=thrift, seed=seed)
     folder = run or Path("runs") / f"gate-{Path(models).name}"
     train_gate(models, folder, data, settings, workers, _timed_log(), rounds=rounds)
+
+
+def onboard_exit(
+    data: DataOption,
+    models: Annotated[str, typer.Option("--models", help="Branch set: a name of models/, or a folder.")] = "default",
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames to learn from.")] = 20_000,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over them.")] = 24,
+    quantile: Annotated[
+        float, typer.Option("--quantile", min=0.01, max=0.99, help="Of the distances; lower is more careful.")
+    ] = 0.3,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same exit.")] = 0,
+) -> None:
+    """Train the on-board exit of a branch set and write it into the set's folder (minutes)."""
+    from navisplit.train.exit import ExitTraining, train_exit
+
+    settings = ExitTraining(frames=frames, epochs=epochs, quantile=quantile, seed=seed)
+    train_exit(models, data, settings, _timed_log())
 
 
 def policy(

@@ -13,7 +13,7 @@ from navisplit.edge.policies import Policy, make_policy
 from navisplit.edge.server import EdgeServer
 from navisplit.evaluate.oracle import ORACLE, Oracle
 from navisplit.vehicle.gate import Gate
-from navisplit.vehicle.onboard import FeatureHead, Onboard
+from navisplit.vehicle.onboard import Exit, FeatureHead, Onboard
 from navisplit.vehicle.simple_gates import HeuristicGate, RandomGate, parse_shares
 
 GATE, RANDOM, HEURISTIC = "gate", "random", "heuristic"
@@ -37,6 +37,7 @@ class Models:
     head: FeatureHead | None = None  # None: oracle depth
     tail: Any = None
     make_gate: Callable[[FlightConfig], Gate] | None = None
+    make_exit: Callable[[FlightConfig], Exit] | None = None  # None: the set has none
     make_policy: Callable[[PolicyConfig], Policy] = make_policy
     expected_bytes: Mapping[str, float] = field(default_factory=dict)  # of a frame on the wire, by branch
 
@@ -45,7 +46,10 @@ class Models:
         oracle = Oracle() if self.head is None else None
         head = oracle or self.head
         gate, period_s = self._gate(config, rng), config.camera.period_ns * 1e-9
-        onboard = Onboard(head, gate, self.model_hash, max_frame_bytes=config.max_frame_bytes, period_s=period_s)
+        escape = self.make_exit(config) if self.make_exit is not None and config.exit else None
+        onboard = Onboard(
+            head, gate, self.model_hash, max_frame_bytes=config.max_frame_bytes, period_s=period_s, exit=escape
+        )
         server = EdgeServer(
             oracle or self.tail, lambda: self.make_policy(config.policy), config.camera, self.model_hash
         )
@@ -73,6 +77,7 @@ def load_models(config: FlightConfig) -> Models:
     from navisplit.nets.branch_set import load_branch_set
     from navisplit.vehicle.head import Head
     from navisplit.vehicle.neural_gate import wire_bytes
+    from navisplit.vehicle.onboard_exit import exit_factory
 
     torch.set_num_threads(1)  # one flight a process: more threads would only contend
     kind, colon, _ = config.branch.partition(":")
@@ -87,7 +92,7 @@ def load_models(config: FlightConfig) -> Models:
         branch_set.branch(config.branch)
     sizes = {b.name: wire_bytes(b) for b in sorted(branch_set.branches, key=wire_bytes)}
     head, tail = Head(branch_set), Tail(branch_set)
-    return Models(branch_set.hash, tuple(sizes), head, tail, make_gate, expected_bytes=sizes)
+    return Models(branch_set.hash, tuple(sizes), head, tail, make_gate, exit_factory(branch_set), expected_bytes=sizes)
 
 
 def _compared_models(config: FlightConfig) -> Models:

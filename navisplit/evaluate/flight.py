@@ -150,6 +150,8 @@ class Flight:
         sent = self.crew.onboard.process(rgb, odometry, self.goal, now, now_ns=now)
         if sent.packets:
             self.guard.note_sent(now, now)
+        if sent.exit is not None:
+            self.guard.note_exit(sent.exit, now)
         self.exchange.send(sent.packets, now + round(self.config.timing.head_s * 1e9))
         self._frame_of[now] = len(self._samples)
         self._samples.append(

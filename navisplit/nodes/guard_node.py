@@ -1,8 +1,8 @@
 """The failsafe on the vehicle: answers in, limited commands out, on the vehicle's own steady clock.
 
-Subscribes ``features`` (whose stamps are the frames sent), ``answer``, ``odom`` and ``rearm``; publishes ``cmd_vel`` in
-``odom`` and ``/diagnostics``. The stamp of ``cmd_vel`` is the capture time of the frame that it answers, and zero where
-the guard flies by itself.
+Subscribes ``features`` (whose stamps are the frames sent), ``answer``, ``exit/cmd_vel`` (the on-board exit's), ``odom``
+and ``rearm``; publishes ``cmd_vel`` in ``odom`` and ``/diagnostics``. The stamp of ``cmd_vel`` is the capture time of
+the frame that it answers, and zero where the guard flies by itself.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class GuardNode(WorkerNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.STATE)
         self.create_subscription(CompressedImage, "features", self._on_features, qos.PACKETS)
         self.create_subscription(UInt8MultiArray, "answer", self._on_answer, qos.PACKETS)
+        self.create_subscription(TwistStamped, "exit/cmd_vel", self._on_exit, qos.SENSOR)
         self.create_subscription(OdometryMessage, "odom", self._on_odometry, qos.SENSOR)
         self.create_subscription(Empty, "rearm", lambda _: self._guard.rearm(self._now_ns()), qos.STATE)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # the failsafe must not stop with a paused simulation
@@ -64,6 +65,14 @@ class GuardNode(WorkerNode):
 
     def _on_odometry(self, message: OdometryMessage) -> None:
         self._velocity = messages.odometry_from(message).velocity
+
+    def _on_exit(self, message: TwistStamped) -> None:
+        try:
+            command = messages.command_from(message, None)
+        except ValueError as error:
+            self.get_logger().error(f"exit refused: {error}", throttle_duration_sec=5.0)
+            return
+        self._guard.note_exit(command, self._now_ns())
 
     def _on_answer(self, message: UInt8MultiArray) -> None:
         try:

@@ -1,7 +1,7 @@
 """Head and gate on the vehicle: picture, odometry and goal in; packets of features out.
 
-Subscribes ``camera/image_raw``, ``odom``, ``goal_pose``, ``answer``; publishes ``features`` (one message per packet)
-and ``branch``. The parameter ``branch`` can be set in flight.
+Subscribes ``camera/image_raw``, ``odom``, ``goal_pose``, ``answer``; publishes ``features`` (one message per packet),
+``branch``, and ``exit/cmd_vel`` where the branch set has an on-board exit. ``branch`` can be set in flight.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TwistStamped
 from nav_msgs.msg import Odometry as OdometryMessage
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.parameter import Parameter
@@ -20,7 +20,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String, UInt8MultiArray
 
 from navisplit import wire
-from navisplit.config import CameraConfig, FlightConfig, GuardConfig
+from navisplit.config import CameraConfig, FlightConfig, GuardConfig, PolicyConfig
 from navisplit.errors import NaviSplitError, PacketError
 from navisplit.frames import Odometry, Vector
 from navisplit.nodes import messages, qos
@@ -39,10 +39,15 @@ class HeadNode(WorkerNode):
         models = declare(self, "models", "default", "branch set: a name of models/, or a folder")
         weight = declare(self, "byte_weight", 1.0, "the gate's price of bytes; 0 always sends the best branch")
         most = declare(self, "max_frame_bytes", 0, "frames are trimmed to this; 0: never; may be set", live=True)
+        escape = declare(self, "exit", True, "while the edge is silent, fly the branch set's on-board exit")
+        cruise = declare(self, "cruise_mps", 3.0, "the policy's cruise speed, of which the exit flies a part")
         branch = declare(self, "branch", "gate", "gate, or the branch to send; may be set in flight", live=True)
         camera, guard = declare_config(self, CameraConfig, "camera"), declare_config(self, GuardConfig, "guard")
         self._key = link_key()
-        config = FlightConfig(models=models, branch=branch, byte_weight=weight, camera=camera, guard=guard)
+        policy = PolicyConfig(speed_mps=cruise)
+        config = FlightConfig(
+            models=models, branch=branch, byte_weight=weight, exit=escape, camera=camera, guard=guard, policy=policy
+        )
         self._models = load(config)
         self._onboard = self._models.onboard(self._key, most, camera.period_ns * 1e-9)
         self._select(branch)
@@ -51,6 +56,7 @@ class HeadNode(WorkerNode):
         self._goal: Vector | None = None
         self._features = self.create_publisher(CompressedImage, "features", qos.PACKETS)
         self._branch = self.create_publisher(String, "branch", qos.STATE)
+        self._exit = self.create_publisher(TwistStamped, "exit/cmd_vel", qos.SENSOR)
         self.create_subscription(OdometryMessage, "odom", self._on_odometry, qos.SENSOR)
         self.create_subscription(PoseStamped, "goal_pose", self._on_goal, qos.LATCHED)
         self.create_subscription(UInt8MultiArray, "answer", self._on_answer, qos.PACKETS)
@@ -109,6 +115,8 @@ class HeadNode(WorkerNode):
         self._sent.append(stamp_ns)
         for packet in sent.packets:
             self._features.publish(messages.feature_message(packet, stamp_ns))
+        if sent.exit is not None:
+            self._exit.publish(messages.command_message(sent.exit, stamp_ns))
         self._branch.publish(String(data=sent.branch))
         self.get_logger().debug(f"{sent.branch} {sent.size} B in {(time.perf_counter_ns() - started) * 1e-6:.1f} ms")
 

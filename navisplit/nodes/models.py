@@ -12,6 +12,7 @@ from navisplit.vehicle.onboard import Onboard
 if TYPE_CHECKING:
     from navisplit.nets.branch_set import BranchSet
     from navisplit.vehicle.gate import Gate
+    from navisplit.vehicle.onboard import Exit
 
 GATE = "gate"
 
@@ -26,11 +27,14 @@ class OnboardModels:
     head: Any  # navisplit.vehicle.head.Head
     gate: Gate | None = None
     why_no_gate: str = ""
+    exit: Exit | None = None
 
     def onboard(self, key: bytes | None, max_frame_bytes: int = 0, period_s: float = 0.1) -> Onboard:
-        """Head and gate of one drone."""
-        gate = self.gate or self.branches[-1]
-        return Onboard(self.head, gate, self.hash, key=key, max_frame_bytes=max_frame_bytes, period_s=period_s)
+        """Head, gate and exit of one drone."""
+        return Onboard(
+            self.head, self.gate or self.branches[-1], self.hash,
+            key=key, max_frame_bytes=max_frame_bytes, period_s=period_s, exit=self.exit,
+        )  # fmt: skip
 
     def check(self, branch: str) -> None:
         """Raise ModelError or UsageError where ``branch`` is neither a gate that is there nor a branch of the set."""
@@ -44,6 +48,7 @@ class OnboardModels:
 def load_onboard(config: FlightConfig) -> OnboardModels:
     """The vehicle's half of ``config.models``. Raises ModelError."""
     from navisplit.vehicle.head import Head
+    from navisplit.vehicle.onboard_exit import exit_factory
 
     branch_set = _load(config.models)
     gate, why_no_gate = None, ""
@@ -52,7 +57,9 @@ def load_onboard(config: FlightConfig) -> OnboardModels:
     except ModelError as error:  # only a flight that asks for the gate needs it
         why_no_gate = str(error)
     branches = tuple(spec.name for spec in branch_set.branches)
-    return OnboardModels(branch_set.name, branch_set.hash, branches, Head(branch_set), gate, why_no_gate)
+    make_exit = exit_factory(branch_set) if config.exit else None
+    escape = make_exit(config) if make_exit is not None else None
+    return OnboardModels(branch_set.name, branch_set.hash, branches, Head(branch_set), gate, why_no_gate, escape)
 
 
 def load_edge(name: str) -> tuple[Any, int]:

@@ -1,6 +1,6 @@
 """``navisplit collect``: renders the frames that ``navisplit train depth`` learns from.
 
-Worlds come from the generators: training seeds from 1000 up, validation 900 and 901, test 800 to 802 of every family.
+Worlds come from the generators: training seeds from 1000 up, validation 900 and 901, test from 800 up of every family.
 Worlds that ship have smaller seeds, so none of them is ever trained on; the families kept for testing are tested on
 and nothing else. The same seed gives the same data, with any number of workers; worlds that are finished already are
 kept, so that an interrupted run continues.
@@ -37,7 +37,10 @@ from navisplit.train.dataset import DATASET_FILE, FORMAT_VERSION, WORLD_FILE
 from navisplit.train.filming import Day, film_world
 
 FIRST_SEED = {"train": 1000, "validation": 900, "test": 800}
-WORLDS_PER_FAMILY = {"validation": 2, "test": 3}
+VALIDATION_WORLDS = 2  # a family
+TEST_WORLDS = (3, 10)
+"""A family: at least, and at most, one for each 6,000 frames to train on. Frames of one world are alike, so that what
+can be told from a test depends on the number of its worlds."""
 SEED_STEP = 1000
 """Training seeds of data set S start at 1000 + 1000 S; validation and test worlds and poses are the same for all S."""
 LIGHTS = 3
@@ -83,7 +86,8 @@ def plan(frames: int, worlds: int, chosen: Sequence[str], seed: int, *, weather:
         WorldPlan("train", chosen[i % len(chosen)], FIRST_SEED["train"] + SEED_STEP * seed + i, share, seed, weather)
         for i, share in enumerate(shares)
     ]
-    for split, number in WORLDS_PER_FAMILY.items():
+    test_worlds = min(max(frames // 6000, TEST_WORLDS[0]), TEST_WORLDS[1])
+    for split, number in (("validation", VALIDATION_WORLDS), ("test", test_worlds)):
         share = min(150, max(8, frames // (16 * number)))
         unseen = sorted(test_families) if split == "test" else []
         for family in [*chosen, *unseen]:

@@ -14,7 +14,8 @@ HOLD        ``hold_after_s`` old; latched                           zero velocit
 LAND        ``land_after_s`` old; final                             descends; left by ``rearm`` only
 ==========  ======================================================  =================================================
 
-Braking is at once and not limited in acceleration: the autopilot's own limit is the shortest way to stop.
+Braking, also the exit's, is at once and not limited in acceleration: the autopilot's own limit is the shortest way to
+stop.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ class Guard:
         if stage is not Stage.EDGE and self._silence_ns is not None:
             self.counters.stale += 1
         velocity = measured.velocity if isinstance(measured, Odometry) else measured
-        if stage in (Stage.EDGE, Stage.EXIT):
+        if stage is Stage.EDGE or (stage is Stage.EXIT and np.any(wish.velocity)):
             flown = self._limit(wish, np.asarray(velocity, np.float64))
         else:
             flown = wish
@@ -216,7 +217,8 @@ class Guard:
         fresh_s = self.config.brake_after_s
         if self._latched is None and self._age_s() <= fresh_s:
             return Stage.EDGE, self._latest
-        if self._silence_ns is not None and self._exit and self._time_ns - self._exit[1] <= fresh_s * 1e9:
+        commanded = self._latest_ns is not None  # since the start or the last re-arming: the edge has flown it before
+        if commanded and self._exit and self._time_ns - self._exit[1] <= fresh_s * 1e9:
             return Stage.EXIT, self._exit[0]
         return self._latched or Stage.BRAKE, VelocityCommand.zero()
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit import wire
-from navisplit.frames import Odometry, Vector
+from navisplit.frames import Odometry, Vector, VelocityCommand
 from navisplit.vehicle.gate import SKIP, FixedGate, Gate, GateInput
 from navisplit.vehicle.meter import LinkMeter
 
@@ -34,6 +34,13 @@ class FeatureHead(Protocol):
         """Slices of one branch, in packets of ``max_bytes`` together. Raises UsageError for an unknown branch."""
 
 
+class Exit(Protocol):
+    """As ``navisplit.vehicle.onboard_exit.OnboardExit``."""
+
+    def command(self, features: Any, odometry: Odometry, goal: Vector) -> VelocityCommand:
+        """What to fly on this frame if the edge stays silent."""
+
+
 @dataclass(frozen=True)
 class Transmission:
     """What goes out for one frame; no packets when it is skipped."""
@@ -41,6 +48,7 @@ class Transmission:
     branch: str
     packets: list[bytes]
     stamp_ns: int
+    exit: VelocityCommand | None = None  # for the guard, where there is an on-board exit
 
     @property
     def size(self) -> int:
@@ -64,12 +72,14 @@ class Onboard:
         key: bytes | None = None,
         max_frame_bytes: int = 0,
         period_s: float = 0.1,
+        exit: Exit | None = None,
     ) -> None:
         self.head = head
         self.gate: Gate = FixedGate(gate) if isinstance(gate, str) else gate
         self.model_hash = model_hash
         self.max_frame_bytes = max_frame_bytes
         self._period_s = period_s
+        self._exit = exit
         self.answer: wire.AnswerPacket | None = None
         self._chosen_gate = self.gate
         self._key = key
@@ -106,6 +116,7 @@ class Onboard:
         """
         budget_bps = self.meter.budget_bps(now_ns)
         activations = self.head.trunk(rgb)
+        escape = self._exit.command(activations.features, odometry, goal) if self._exit else None
         summary = getattr(activations, "summary", None)
         branch = self.gate.choose(
             GateInput(
@@ -123,12 +134,12 @@ class Onboard:
         )
         self._previous = branch
         if branch == SKIP:
-            return Transmission(SKIP, [], stamp_ns)
+            return Transmission(SKIP, [], stamp_ns, escape)
         encoded = self.head.encode(activations, branch, self._limit(budget_bps))
         packets = self._packets(encoded, odometry, goal, stamp_ns)
         self._sent_ns = stamp_ns
         self.meter.note_sent(stamp_ns, [len(packet) for packet in packets], now_ns)
-        return Transmission(branch, packets, stamp_ns)
+        return Transmission(branch, packets, stamp_ns, escape)
 
     def _limit(self, budget_bps: float | None) -> int | None:
         """Bytes that a frame's packets may have."""

@@ -149,3 +149,23 @@ def test_diagnostics_name_the_vehicle(bench):
     bench.spin_until(lambda: failsafe.statuses, "diagnostics")
     status = failsafe.statuses[-1].status[0]
     assert (status.name, status.hardware_id) == ("drone_1: guard", "/drone_1")
+
+
+def test_while_the_edge_is_silent_the_exit_flies_and_a_body_frame_is_refused(bench):
+    failsafe = Failsafe(bench)
+    leave = bench.publisher(TwistStamped, "exit/cmd_vel", qos.SENSOR)
+    failsafe.fly(1_000)
+    command = messages.command_message(VelocityCommand(np.array([0.0, 1.0, 0.0])), 2_000)
+    for _ in range(30):
+        failsafe.now_ns += 50_000_000
+        leave(command)
+        bench.spin_for(0.01)
+    flown = failsafe.next_command()
+    assert messages.from_xyz(flown.twist.linear) == pytest.approx([0.0, 1.0, 0.0], abs=0.05)
+    assert failsafe.statuses[-1].status[0].message == "exit"
+    command.header.frame_id = "base_link"
+    for _ in range(8):
+        failsafe.now_ns += 50_000_000
+        leave(command)
+        bench.spin_for(0.01)
+    assert speed(failsafe.next_command()) == 0.0

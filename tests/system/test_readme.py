@@ -17,6 +17,7 @@ SMALLER = {
     "collect": ["--frames", "16", "--worlds", "2", "--families", "forest"],
     "train depth": ["--minutes", "0.1"],
     "train gate": ["--families", "forest", "--worlds", "2", "--flights", "1", "--rounds", "1"],
+    "train exit": ["--frames", "16", "--epochs", "1"],
     "bench codec": [
         "--frames",
         "2",
@@ -53,6 +54,7 @@ def test_the_readme_shows_every_verb_that_people_come_for():
         "collect",
         "train depth",
         "train gate",
+        "train exit",
         "bench codec",
         "world",
         "sim",

@@ -44,10 +44,14 @@ def tiny_training(**changes: object) -> DepthTraining:
     return DepthTraining(**{**values, **changes})
 
 
-def write_world(folder: Path, frames: int, rng: np.random.Generator) -> None:
+def write_world(folder: Path, frames: int, rng: np.random.Generator, height: int = 32, width: int = 64) -> None:
     """Frames whose brightness tells the depth, so that a network can learn something at once."""
     folder.mkdir(parents=True)
-    depth = rng.uniform(1.0, 20.0, (frames, 1, 1)) * np.linspace(1.0, 1.5, 16)[None, :, None] * np.ones((1, 1, 32))
+    depth = (
+        rng.uniform(1.0, 20.0, (frames, 1, 1))
+        * np.linspace(1.0, 1.5, height // 2)[None, :, None]
+        * np.ones((1, 1, width // 2))
+    )
     bright = np.clip(255.0 / depth, 0, 255).repeat(2, 1).repeat(2, 2)
     with PictureWriter(folder) as pictures:
         for picture in np.repeat(bright[..., None], 3, -1).astype(np.uint8):
@@ -59,12 +63,19 @@ def write_world(folder: Path, frames: int, rng: np.random.Generator) -> None:
     (folder / "world.json").write_text("{}")
 
 
-def write_data(folder: Path, frames: int = 12) -> Path:
+def write_data(folder: Path, frames: int = 12, height: int = 32, width: int = 64) -> Path:
     """A data set of one world a split."""
     rng = np.random.default_rng(3)
     for split, seed in (("train", 1000), ("validation", 900), ("test", 800)):
-        write_world(folder / split / f"forest-{seed}", frames, rng)
+        write_world(folder / split / f"forest-{seed}", frames, rng, height, width)
     (folder / "dataset.json").write_text(
-        json.dumps({"version": 2, "width": 64, "height": 32, "intrinsics": [32.0, 32.0, 31.5, 15.5]})
+        json.dumps(
+            {
+                "version": 2,
+                "width": width,
+                "height": height,
+                "intrinsics": [width / 2, width / 2, (width - 1) / 2, (height - 1) / 2],
+            }
+        )
     )
     return folder

@@ -117,6 +117,7 @@ OTHER_VALUES = {
     "weather": "rain=0.5,fog=0.2",
     "policy": "reactive",
     "speed": "5.5",
+    "exit": "false",
     "config": None,
     "namespace": "drone_2",
     "airsim": "127.0.0.1:41452",

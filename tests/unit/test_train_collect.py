@@ -228,3 +228,10 @@ def test_two_of_five_lights_are_calm_and_all_are_under_a_roof():
     drawn = {f: [w for p in plans if p.family == f for w in collecting._weathers(p)] for f in ("forest", "warehouse")}
     assert all(weather.calm for weather in drawn["warehouse"])
     assert 0.3 < np.mean([weather.calm for weather in drawn["forest"]]) < 0.5
+
+
+def test_a_large_data_set_is_tested_on_more_worlds():
+    """Frames of one world are alike: verdicts on 15 worlds are wide."""
+    plans = plan(60_000, 80, ["forest", "urban"], seed=0)
+    assert {p.seed for p in plans if p.split == "test" and p.family == "ruins"} == set(range(800, 810))
+    assert {p.frames for p in plans if p.split != "train"} == {150}

@@ -21,7 +21,7 @@ from navisplit.sim.render.bvh import STACK_SIZE, Bvh, build_nodes
 from navisplit.sim.render.instances import Instances, cast_at_things, nearest_of_things
 from navisplit.sim.render.query import SceneQuery, rows_of
 from navisplit.sim.render.shading import Moving
-from navisplit.sim.render.surface import Surface, build_surface
+from navisplit.sim.render.surface import Surface, build_surface, surface_kinds
 from navisplit.sim.scene import Material, Scene, SceneObject
 from navisplit.sim.things import Thing
 
@@ -43,7 +43,8 @@ class Piece:
     @cached_property
     def surface(self) -> Surface:
         """What a hit looks up; its openness is baked against the shape alone."""
-        return build_surface(self.query.scene, self.query, True)
+        scene, query = self.query.scene, self.query
+        return build_surface(scene, query, surface_kinds(scene, query), True)
 
 
 class Library:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -27,7 +28,7 @@ from navisplit.sim.render.query import SceneQuery
 from navisplit.sim.render.shading import World
 from navisplit.sim.render.shadow import ShadowMap, bake_shadow, without_triangles
 from navisplit.sim.render.sky import bake_sky, bake_variation, sun_vector
-from navisplit.sim.render.surface import build_surface, ground_colour
+from navisplit.sim.render.surface import build_surface, ground_colour, surface_kinds
 from navisplit.sim.scene import SKY_DEPTH_M, Light, Material, Scene
 
 ROOF_TEXELS = 1024
@@ -77,27 +78,34 @@ class RayCaster:
         self.query = query if query is not None else SceneQuery(scene)
         self._shadow_resolution = shadow_resolution
         self._seed = zlib.crc32(scene.name.encode())
-        self._atlas = pack_atlas((*scene.materials, *airframe.MATERIALS), scene.triangle_count >= WORTH_TRIANGLES)
-        self._surface = build_surface(scene, self.query, ao)
-        glowing = self._atlas.looks[self._surface.kinds[:, 0], 4] > 0  # skylights let the sun through
+        cached = scene.triangle_count >= WORTH_TRIANGLES
+        self._atlas = pack_atlas((*scene.materials, *airframe.MATERIALS), cached)
+        kinds = surface_kinds(scene, self.query)
+        glowing = self._atlas.looks[kinds[:, 0], 4] > 0  # skylights let the sun through
         self._opaque = np.full(len(glowing), True) if glowing.all() else ~glowing
         self._variation = bake_variation(self._seed)
         self._curve = srgb_curve()
-        self._shadow: tuple[tuple[float, ...], ShadowMap] | None = None
         self._still = Layers(scene).empty
         self._lock = threading.Lock()
-        self._light(scene.light, cached=scene.triangle_count >= WORTH_TRIANGLES)
+        sun = sun_vector(scene.light)
+        with ThreadPoolExecutor(1) as beside:  # the shadow map takes one core, parts of the surface leave one idle
+            shadow = beside.submit(self._cast_shadow, sun, cached)
+            self._surface = build_surface(scene, self.query, kinds, ao)
+            self._shadow = tuple(sun), shadow.result()
+        self._light(scene.light)
 
     def set_light(self, light: Light) -> None:
         """Light the scene anew: sky and shadow map (about 0.2 s)."""
-        self._light(light, cached=False)
+        self._light(light)
 
-    def _light(self, light: Light, cached: bool) -> None:
+    def _cast_shadow(self, sun: Vector, cached: bool) -> ShadowMap:
+        return bake_shadow(self.query.bvh.triangles[self._opaque], sun, self._shadow_resolution, cached)
+
+    def _light(self, light: Light) -> None:
         sky = bake_sky(light, ground_colour(self._surface, self.query, self._atlas), self._seed)
         sun = sun_vector(light)
-        if self._shadow is None or self._shadow[0] != tuple(sun):  # clouds and fog move no shadow
-            shadow = bake_shadow(self.query.bvh.triangles[self._opaque], sun, self._shadow_resolution, cached)
-            self._shadow = (tuple(sun), shadow)
+        if self._shadow[0] != tuple(sun):  # clouds and fog move no shadow
+            self._shadow = tuple(sun), self._cast_shadow(sun, cached=False)
         shadow = self._shadow[1]
         with self._lock:
             self.light = light

@@ -30,10 +30,9 @@ class Surface(NamedTuple):
     kinds: Ints  # (T, 3): material, MAPPED or TRIPLANAR, number of the object
 
 
-def build_surface(scene: Scene, query: SceneQuery, ambient_occlusion: bool) -> Surface:
-    """Gather attributes and bake openness; WorldError for a material index or segmentation id out of range."""
-    order, faces = query.bvh.order, query.faces
-    kinds = np.zeros((len(faces), 3), np.int32)
+def surface_kinds(scene: Scene, query: SceneQuery) -> Ints:
+    """``Surface.kinds`` with the mode still MAPPED; WorldError for a material or segmentation id out of range."""
+    kinds = np.zeros((len(query.faces), 3), np.int32)
     kinds[:, 0] = np.concatenate([np.broadcast_to(np.asarray(o.material), len(o.faces)) for o in scene.objects])
     for item in scene.objects:
         if not 0 <= item.segmentation_id <= 255:
@@ -44,10 +43,16 @@ def build_surface(scene: Scene, query: SceneQuery, ambient_occlusion: bool) -> S
             f"Scene {scene.name!r}: expected material indices 0..{len(scene.materials) - 1}, "
             f"found {kinds[:, 0].min()}..{kinds[:, 0].max()}. Add the material to the scene or fix the index."
         )
+    return np.ascontiguousarray(kinds[query.bvh.order])
+
+
+def build_surface(scene: Scene, query: SceneQuery, kinds: Ints, ambient_occlusion: bool) -> Surface:
+    """Gather attributes and bake openness; ``kinds`` from ``surface_kinds``."""
+    order, faces = query.bvh.order, query.faces
     tile_m = np.array([m.tile_m or 0.0 for m in scene.materials], np.float32)
     soft = np.array([m.foliage for m in scene.materials], np.bool_)
     normals = np.concatenate([np.asarray(o.normals, np.float32).reshape(-1, 3) for o in scene.objects])
-    uv, kinds = _mesh_uv(scene), np.ascontiguousarray(kinds[order])
+    uv = _mesh_uv(scene)
 
     def make() -> Arrays:
         values, modes = _gather(query, _unit(normals), uv, kinds[:, 0], (tile_m, soft), ambient_occlusion)
@@ -61,8 +66,8 @@ def build_surface(scene: Scene, query: SceneQuery, ambient_occlusion: bool) -> S
         found = recall("surface", fingerprint(query.vertices, faces, order, normals, uv, kinds, *looks), make, fits)
     else:
         found = make()
-    kinds[:, 1] = found["modes"]
-    return Surface(found["values"], kinds)
+    modes = np.stack([kinds[:, 0], found["modes"], kinds[:, 2]], axis=1)
+    return Surface(found["values"], modes)
 
 
 def _gather(
