@@ -48,7 +48,7 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument(
         "link",
         "",
-        "emulated radio: none, wifi-near, wifi-far, lte, lora; changed: lte,loss=0.1 (default: none)",
+        "emulated radio: none, wifi-near, wifi-far, lte, lora; lte,loss=0.1; mine.yaml:NAME; radio.csv (default: none)",
         BOTH,
     ),
     Argument(

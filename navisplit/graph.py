@@ -113,7 +113,7 @@ def _graph(given: Mapping[str, str], stamp: str, sides: tuple[Side, ...]) -> Gra
         nodes.append(_link(namespace, plan))
     if Side.EDGE in sides:
         nodes.append(_tail(namespace, plan.config))
-    nodes.append(_mission(namespace, plan))
+    nodes.append(_mission(namespace, plan, edge_is_here=Side.EDGE in sides))
     return Graph(tuple(nodes), _simulator(plan) if plan.own_simulator else None)
 
 
@@ -163,7 +163,7 @@ def _tail(namespace: str, config: FlightConfig) -> NodeSpec:
     return NodeSpec("tail_node", namespace, Side.EDGE, parameters, direct, required=False, respawn=True)
 
 
-def _mission(namespace: str, plan: FlightPlan) -> NodeSpec:
+def _mission(namespace: str, plan: FlightPlan, edge_is_here: bool) -> NodeSpec:
     parameters: dict[str, Any] = {
         "world": plan.world,
         "route": plan.route_id,
@@ -171,6 +171,7 @@ def _mission(namespace: str, plan: FlightPlan) -> NodeSpec:
         "length_m": plan.length_m,
         "out": plan.out,
         "record": plan.record,
+        "edge_topics": edge_is_here,  # depth for people would fill the radio that the features need
         "start_timeout_s": _patience_s(plan) + START_S,
         **_start(plan),
         **flatten(to_mapping(plan.config), "flight"),  # all of it goes into the report

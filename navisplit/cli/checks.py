@@ -31,10 +31,13 @@ class Check:
 
 def check_before_flight(graph: Graph) -> None:
     """Find what is missing before any process starts. Raises a NaviSplitError that says so."""
-    for package in CURES:
+    for package in ("rclpy",) if len(graph.nodes) == 1 else CURES:
         check_package(package)
     from navisplit.link import profile
 
+    if len(graph.nodes) == 1:  # the edge's half
+        check_edge_models(graph.node("tail_node").parameters["models"])
+        return
     mission = graph.node("mission_node").parameters
     profile(mission["flight.link"])
     if graph.simulator is not None:
@@ -59,6 +62,13 @@ def check_models(models: str, branch: str) -> None:
     from navisplit.nodes.models import load_onboard
 
     load_onboard(FlightConfig(models=models, branch=branch)).check(branch)
+
+
+def check_edge_models(models: str) -> None:
+    """Raise ModelError where the edge cannot load the branch set."""
+    from navisplit.nodes.models import load_edge
+
+    load_edge(models)
 
 
 def check_port_free(port: int) -> None:

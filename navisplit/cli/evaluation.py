@@ -41,8 +41,8 @@ PolicyOption = Annotated[str, typer.Option(help="Policy of the edge: planner, re
 LinkOption = Annotated[
     str,
     typer.Option(
-        help="Radio: none, wifi-near, wifi-far, lte, lora; with changes: lte,latency=80ms,loss=0.1,burst=0.3 or "
-        "bandwidth=50k."
+        help="Radio: none, wifi-near, wifi-far, lte, lora; mine.yaml:NAME; a trace radio.csv; with changes: "
+        "lte,latency=80ms,loss=0.1,burst=0.3 or outage=1,every=4,backlog=1 (docs/link.md)."
     ),
 ]
 WeatherOption = Annotated[str, typer.Option(help="In place of the world's: rain=0.5,fog=0.2 (0..1), seed=7, or none.")]

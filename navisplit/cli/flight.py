@@ -34,11 +34,15 @@ class Display:
     status: Callable[[str], None]  # replaces the one before
 
 
-def ros_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The children's environment: on this machine only and in a ROS domain of their own, unless the user chose."""
+def ros_environment(environment: Mapping[str, str], *, alone: bool = True) -> dict[str, str]:
+    """The children's environment, unless the user chose: on this machine only and in a ROS domain of their own.
+
+    Not ``alone``, they look for the other half of the flight in the network, in ROS's usual domain.
+    """
     child = {**environment, "PYTHONUNBUFFERED": "1", "RCUTILS_CONSOLE_OUTPUT_FORMAT": LOG_FORMAT}
-    child.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    child.setdefault("ROS_DOMAIN_ID", str(random.SystemRandom().randint(1, HIGHEST_SAFE_DOMAIN)))
+    if alone:
+        child.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        child.setdefault("ROS_DOMAIN_ID", str(random.SystemRandom().randint(1, HIGHEST_SAFE_DOMAIN)))
     child["RCUTILS_COLORIZED_OUTPUT"] = "0"
     return child
 
@@ -60,16 +64,16 @@ def write_parameters(spec: NodeSpec, folder: Path) -> Path:
     return path
 
 
-def run_flight(graph: Graph, out: Path, display: Display) -> bool:
+def run_flight(graph: Graph, out: Path, display: Display, *, alone: bool = True) -> bool:
     """Start all processes, wait for the mission's end, bring all down. Returns whether it ended by itself.
 
+    A graph without a mission, the edge's half, runs until it is interrupted. ``alone`` as in ``ros_environment``.
     False: the user interrupted it (the report is written all the same). Raises NaviSplitError where a process that
     the flight needs has failed; no process is left behind either way.
     """
-    environment = ros_environment(os.environ)
-    display.message(
-        f"ROS_DOMAIN_ID={environment['ROS_DOMAIN_ID']}"
-    )  # for ros2, or navisplit nodes, in another terminal
+    environment = ros_environment(os.environ, alone=alone)
+    if alone:  # for ros2, or navisplit nodes, in another terminal
+        display.message(f"ROS_DOMAIN_ID={environment['ROS_DOMAIN_ID']}")
     with ProcessGroup(out / "log", environment) as group, group.interrupts_as_events():
         if graph.simulator is not None:
             group.start(SIMULATOR, [sys.executable, "-m", "navisplit", *graph.simulator.arguments])
@@ -81,12 +85,16 @@ def run_flight(graph: Graph, out: Path, display: Display) -> bool:
             start(spec)
         try:
             complete = _watch(group, graph, Respawner(graph, start, display), display)
-            if not complete:
+            if not complete and _has_mission(graph):
                 display.message("Interrupted: ending the flight, writing the report.")
                 group.stop([child for child in group.children if child.name == MISSION], REPORT_PATIENCE_S)
         finally:  # before the simulator: they talk to it to the last
             group.stop([child for child in group.children if child.name != SIMULATOR])
         return complete
+
+
+def _has_mission(graph: Graph) -> bool:
+    return any(spec.name == MISSION for spec in graph.nodes)
 
 
 class Respawner:
@@ -119,7 +127,7 @@ class Respawner:
 
 def _watch(group: ProcessGroup, graph: Graph, respawner: Respawner, display: Display) -> bool:
     """Pass on what happens until the mission has ended (True) or the user interrupts it (False)."""
-    required = {SIMULATOR} | {spec.name for spec in graph.nodes if spec.required}
+    required = {SIMULATOR} | {spec.name for spec in graph.nodes if spec.required or not _has_mission(graph)}
     preparing = True  # the simulator, whose lines are news until it is ready; from then on the mission's are
     while True:
         event = group.next_event(respawner.work())

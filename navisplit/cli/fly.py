@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from navisplit.arguments import ARGUMENTS
+from navisplit.arguments import ARGUMENTS, Side
 from navisplit.errors import NaviSplitError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def fly(
+    context: typer.Context,
     world: Annotated[str, typer.Option(help=HELP["world"])] = "forest",
     route: Annotated[int, typer.Option(help=HELP["route"])] = 0,
     goal: Annotated[tuple[float, float, float] | None, typer.Option(metavar="X Y Z", help=HELP["goal"])] = None,
@@ -51,6 +52,9 @@ def fly(
     seed: Annotated[int, typer.Option(help=HELP["seed"])] = 0,
     record: Annotated[Path | None, typer.Option(help=HELP["record"])] = None,
     out: Annotated[Path | None, typer.Option(help=HELP["out"])] = None,
+    side: Annotated[
+        Side | None, typer.Option(help="Only this half of the flight; the other is on another machine.")
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, the rest on stderr.")] = False,
 ) -> None:
     """Fly one route through the real ROS 2 nodes and write a report.
@@ -58,10 +62,16 @@ def fly(
     Starts the simulator (unless --airsim names a running one), the vehicle's nodes and the edge server's node, and
     ends when the mission does; Ctrl-C ends the flight early and still writes the report. Exit code 0: the flight was
     flown and reported, whatever its outcome; 1: it could not be flown, or was interrupted; 2: wrong usage.
+
+    With --side vehicle or --side edge it is what vehicle.launch.py and edge.launch.py start: two machines in one
+    network and one ROS_DOMAIN_ID. The edge's half runs until Ctrl-C.
     """
-    options = locals()
+    options = context.params
     given = {name: as_argument(options[name]) for name in HELP if options[name] is not None}
-    raise typer.Exit(_fly(given, json_output))
+    if side is Side.EDGE:
+        asked = {name for name in given if (s := context.get_parameter_source(name)) and s.name != "DEFAULT"}
+        raise typer.Exit(_serve({name: given[name] for name in asked}))
+    raise typer.Exit(_fly(given, json_output, (side,) if side else tuple(Side)))
 
 
 def as_argument(value: Any) -> str:
@@ -71,7 +81,26 @@ def as_argument(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _fly(given: Mapping[str, str], json_output: bool) -> int:
+def _serve(given: Mapping[str, str]) -> int:
+    """The edge's half, until it is interrupted."""
+    from rich.console import Console
+
+    from navisplit.cli.checks import check_before_flight
+    from navisplit.cli.flight import Display, run_flight
+    from navisplit.graph import flight_graph
+
+    console = Console(highlight=False)
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+    graph = flight_graph(given, stamp=stamp, sides=(Side.EDGE,))
+    check_before_flight(graph)
+    out = Path("runs", f"{stamp}_edge")
+    console.print(f"Edge server, until Ctrl-C. Logs: {shown(out / 'log')}", markup=False, soft_wrap=True)
+    display = StatusLine(console, lambda _: None)
+    run_flight(graph, out, Display(display.message, display), alone=False)
+    return 0
+
+
+def _fly(given: Mapping[str, str], json_output: bool, sides: tuple[Side, ...]) -> int:
     from rich.console import Console
 
     from navisplit.cli.checks import check_before_flight
@@ -79,7 +108,7 @@ def _fly(given: Mapping[str, str], json_output: bool) -> int:
     from navisplit.graph import flight_graph
 
     console = Console(stderr=json_output, highlight=False)
-    graph = flight_graph(given, stamp=time.strftime("%Y-%m-%d_%H-%M-%S"))
+    graph = flight_graph(given, stamp=time.strftime("%Y-%m-%d_%H-%M-%S"), sides=sides)
     check_before_flight(graph)
     mission = graph.node("mission_node").parameters
     out = Path(mission["out"])
@@ -88,7 +117,7 @@ def _fly(given: Mapping[str, str], json_output: bool) -> int:
         display = Display(
             lambda text: console.print(text, markup=False, soft_wrap=True), StatusLine(console, status.update)
         )
-        complete = run_flight(graph, out, display)
+        complete = run_flight(graph, out, display, alone=Side.EDGE in sides)
     if not (out / "summary.json").is_file():
         if not complete:
             console.print("Interrupted before the flight began: there is nothing to report.")

@@ -24,6 +24,7 @@ COMMAND_MODULES = (
     "evaluate",
     "sweep",
     "compare",
+    "link",
     "collect",
     "train",
     "bench",

@@ -1,8 +1,9 @@
 """The edge server: packets in, answers out, one session for each drone.
 
 Bytes come from a radio and are never trusted: a refused packet is counted by the name of its error and otherwise
-ignored. There is no queue. A newer frame replaces an unfinished older one, and what is older than the last answer is
-dropped.
+ignored. There is no queue. A newer frame replaces an unfinished older one, what is older than the last answer is
+dropped, and of packets that come together only the newest frame's are worked on: after an outage a radio delivers
+what it has kept all at once, and an answer to an old frame would only delay the newest one's.
 """
 
 from __future__ import annotations
@@ -139,12 +140,31 @@ class EdgeServer:
 
     def receive(self, data: bytes, now_ns: int, source: str = "") -> Reply | None:
         """Take one packet; the answer when it completes a frame. Whatever the bytes are, nothing is raised."""
+        packet = self._read(data)
+        return None if packet is None else self._take(packet, now_ns, source)
+
+    def receive_all(self, batch: Sequence[bytes], now_ns: int, source: str = "") -> list[Reply]:
+        """Take what has come meanwhile, in the order of its arrival: the newest frame's packets. Nothing is raised."""
+        packets = [packet for data in batch if (packet := self._read(data)) is not None]
+        newest = max((packet.sequence for packet in packets), default=0)
+        kept = [packet for packet in packets if packet.sequence == newest]
+        if len(kept) < len(packets):
+            for counter in (self.refused, self.session(source).refused):
+                counter[OldFrame.__name__] += len(packets) - len(kept)
+        return [reply for packet in kept if (reply := self._take(packet, now_ns, source)) is not None]
+
+    def _read(self, data: bytes) -> wire.FeaturePacket | None:
+        """The packet in these bytes; None, and counted, where it is not one for this server."""
         try:
             packet = wire.decode(data, self._key)
             self._check(packet)
         except PacketError as error:
             self._count(error)
             return None
+        assert isinstance(packet, wire.FeaturePacket)  # as _check has it
+        return packet
+
+    def _take(self, packet: wire.FeaturePacket, now_ns: int, source: str) -> Reply | None:
         session = self.session(source)
         try:
             frame = self._collect(session, packet, now_ns)

@@ -57,7 +57,7 @@ class Arm:
 
 
 def common_keys(a: Arm, b: Arm) -> list[Key]:
-    """Flights that both made. Raises UsageError where there is none, or where equal names are other worlds or ways."""
+    """Flights that both made. Raises UsageError where there is none, or equal names are other worlds or radios."""
     common = sorted(a.success.keys() & b.success.keys())
     if not common:
         raise UsageError(_why_none(a, b))
@@ -70,6 +70,12 @@ def common_keys(a: Arm, b: Arm) -> list[Key]:
                 f"World '{world}' or its routes were changed between {a.name} and {b.name}: flights of the same number "
                 "are not the same flights. Evaluate both again in one world with the same routes."
             )
+    links = [(arm.config.get("flight") or {}).get("link") for arm in (a, b)]
+    if links[0] == links[1] and a.config.get("link_digest") != b.config.get("link_digest"):
+        raise UsageError(
+            f"The link '{links[0]}' was another radio when {b.name} was flown than for {a.name}: its file was changed "
+            "in between. Evaluate both again with one file."
+        )
     return common
 
 
@@ -96,6 +102,7 @@ def settings_differ(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str = ""
         "flight.byte_weight",
         "flight.policy.name",
         "policy_hash",
+        "link_digest",  # where it may differ, flight.link does
         "routes",
         "route_ids",
         "world",

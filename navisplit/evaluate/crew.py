@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ class Models:
     make_gate: Callable[[FlightConfig], Gate] | None = None
     make_exit: Callable[[FlightConfig], Exit] | None = None  # None: the set has none
     make_policy: Callable[[PolicyConfig], Policy] = make_policy
+    expected_bytes: Mapping[str, float] = field(default_factory=dict)  # of a frame on the wire, by branch
 
     def crew(self, config: FlightConfig, rng: np.random.Generator) -> Crew:
         """Fresh objects for a flight; the branch set's name in ``config`` has been resolved already."""
@@ -60,7 +61,7 @@ class Models:
         if kind == RANDOM:
             return RandomGate(parse_shares(shares, self.branches), rng, period_s, brake_s)
         if config.branch == HEURISTIC:
-            return HeuristicGate(self.branches, period_s, brake_s)
+            return HeuristicGate(self.branches, period_s, brake_s, self.expected_bytes)
         if config.branch == GATE and self.make_gate is not None:
             return self.make_gate(config)
         return config.branch
@@ -89,8 +90,9 @@ def load_models(config: FlightConfig) -> Models:
         make_gate(config)  # a missing or foreign gate is told before the first flight
     elif kind not in (RANDOM, HEURISTIC):
         branch_set.branch(config.branch)
-    names = tuple(b.name for b in sorted(branch_set.branches, key=wire_bytes))
-    return Models(branch_set.hash, names, Head(branch_set), Tail(branch_set), make_gate, exit_factory(branch_set))
+    sizes = {b.name: wire_bytes(b) for b in sorted(branch_set.branches, key=wire_bytes)}
+    head, tail = Head(branch_set), Tail(branch_set)
+    return Models(branch_set.hash, tuple(sizes), head, tail, make_gate, exit_factory(branch_set), expected_bytes=sizes)
 
 
 def _compared_models(config: FlightConfig) -> Models:

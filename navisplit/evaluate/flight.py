@@ -17,20 +17,21 @@ import numpy as np
 
 from navisplit.config import CameraConfig, FlightConfig
 from navisplit.edge.policies import View
-from navisplit.errors import NaviSplitError
+from navisplit.errors import NaviSplitError, PacketError
 from navisplit.evaluate.crew import Crew, Models
 from navisplit.evaluate.episode import Episode, Outcome, Sample
+from navisplit.evaluate.exchange import Exchange
 from navisplit.evaluate.metrics import EnergyModel, measure
 from navisplit.evaluate.oracle import GRID
 from navisplit.evaluate.pictures import Shot, develop
 from navisplit.evaluate.surroundings import clearances, crowding
 from navisplit.frames import Odometry, Vector, rotation_matrix
-from navisplit.link import Link, profile
+from navisplit.link import profile
 from navisplit.sim.camera.pictures import Film
 from navisplit.sim.simulation import Simulation
 from navisplit.sim.weather import parse_weather
 from navisplit.vehicle.guard import Guard, Stage
-from navisplit.wire import decode
+from navisplit.wire import AnswerPacket, decode
 
 if TYPE_CHECKING:
     from navisplit.sim.render.renderer import CameraView, RayCaster
@@ -82,8 +83,8 @@ class Flight:
         self.config = config = with_airspace(config, route)
         world = zlib.crc32(renderer.scene.name.encode())
         up, down, gate = np.random.default_rng([seed, route.id, world]).spawn(3)
-        self.uplink, self.downlink = Link(profile(config.link), up), Link(profile(config.link), down)
         self.crew: Crew = models.crew(config, gate)
+        self.exchange = Exchange(profile(config.link), up, down, self.crew.server, config.timing.edge_s)
         self.guard = Guard(config.guard, models.model_hash)
         self.simulation = Simulation(renderer.scene, renderer=renderer, seed=seed)
         if config.weather:
@@ -95,7 +96,6 @@ class Flight:
         self.time_limit_s = limits.time_s(route.length_m or straight, config.policy.speed_mps)
         self._hits = self.vehicle.collision_count
         self._camera_ns, self._guard_ns = 0, 0
-        self._outbox: list[tuple[int, Link, bytes]] = []
         self._samples: list[Sample] = []
         self._frame_of: dict[int, int] = {}  # capture stamp -> index of its sample
         self._flown: int | None = None  # stamp of the answer accepted last, until a command is flown on it
@@ -127,10 +127,7 @@ class Flight:
 
     def _advance(self) -> None:
         """Let time pass up to the next event."""
-        events = [self._camera_ns, self._guard_ns, *(at for at, _, _ in self._outbox)]
-        events += [
-            t for t in (self.uplink.next_arrival_ns, self.downlink.next_arrival_ns, self.crew.server.due_ns()) if t
-        ]
+        events = [self._camera_ns, self._guard_ns, *self.exchange.events_ns()]
         steps = -((self.now_ns - min(events)) // self.simulation.step_ns)  # rounded up
         if steps > 0:
             self.simulation.steps(steps)
@@ -155,8 +152,7 @@ class Flight:
             self.guard.note_sent(now, now)
         if sent.exit is not None:
             self.guard.note_exit(sent.exit, now)
-        leave_ns = now + round(self.config.timing.head_s * 1e9)
-        self._outbox += [(leave_ns, self.uplink, packet) for packet in sent.packets]
+        self.exchange.send(sent.packets, now + round(self.config.timing.head_s * 1e9))
         self._frame_of[now] = len(self._samples)
         self._samples.append(
             Sample(self._elapsed_s(), _three(odometry.position), _three(odometry.velocity), sent.branch, sent.size,
@@ -167,24 +163,25 @@ class Flight:
 
     def _exchange(self) -> None:
         """Both directions of the link, and the edge server between them."""
-        now, outbox = self.now_ns, self._outbox
-        self._outbox = [entry for entry in outbox if entry[0] > now]
-        for _, link, data in (entry for entry in outbox if entry[0] <= now):
-            link.send(data, now)
-        server = self.crew.server
-        replies = [server.receive(data, now) for data in self.uplink.receive(now)]
-        for reply in [*replies, *server.poll(now)]:
-            if reply is None:
-                continue
-            self._outbox.append((now + round(self.config.timing.edge_s * 1e9), self.downlink, reply.answer))
+        arrived = self.exchange.advance(self.now_ns)
+        for reply in arrived.replies:
             for shot in self._shots:
                 if shot.time_s == self._samples[self._frame_of[reply.packet.stamp_ns]].time_s:
                     shot.depth = reply.depth.depth if reply.depth is not None else None
-        for data in self.downlink.receive(now):
+        for data in arrived.answers:
+            self._hear(data, self.now_ns)
+
+    def _hear(self, data: bytes, now: int) -> None:
+        """An answer reaches the vehicle; one that was damaged on the way is refused, as ``guard_node`` does."""
+        try:
             answer = decode(data)
-            if self.guard.accept(answer, now) is None:
-                self.crew.onboard.on_answer(answer, now_ns=now)
-                self._flown = answer.stamp_ns
+        except PacketError:
+            return
+        if not isinstance(answer, AnswerPacket):
+            return
+        if self.guard.accept(answer, now) is None:
+            self._flown = answer.stamp_ns
+        self.crew.onboard.on_answer(answer, now_ns=now)
 
     def _steer(self) -> None:
         """The guard's tick."""
@@ -225,6 +222,7 @@ class Flight:
 
     def _episode(self, outcome: Outcome, detail: str) -> Episode:
         path = np.array([*self._path, self.vehicle.position])
+        radio = self.exchange.uplink.stats
         metrics = measure(
             success=outcome is Outcome.SUCCESS,
             path=path,
@@ -242,7 +240,7 @@ class Flight:
             head_s=self.config.timing.head_s,
             cruise_mps=self.config.policy.speed_mps,
             guarded_s=self._guarded_s,
-            lost_packets=self.uplink.stats.lost_packets + self.uplink.stats.dropped_packets,
+            lost_packets=radio.lost_packets + radio.dropped_packets,
         )
         if self.route.rating is not None:
             metrics = dataclasses.replace(metrics, difficulty=self.route.rating.difficulty)

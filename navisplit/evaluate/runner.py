@@ -24,6 +24,7 @@ from navisplit.evaluate.flight import Limits
 from navisplit.evaluate.metrics import EnergyModel
 from navisplit.evaluate.sites import LENGTH_M, Site, open_sites, routes_digest
 from navisplit.evaluate.summary import summarise
+from navisplit.link import profile
 
 if TYPE_CHECKING:
     from navisplit.sim.worlds.routes import Route
@@ -45,7 +46,8 @@ class Evaluation:
     energy: EnergyModel = field(default_factory=EnergyModel)
 
     def mapping(self, sites: Sites) -> dict[str, Any]:
-        """As written into summary.json, with the routes by id and digests of what worlds and routes are."""
+        """As written into summary.json, with the routes by id and digests of what worlds, routes and own radios are."""
+        radio = profile(self.flight.link)
         return {
             "world": ", ".join(self.worlds),
             "routes": self.routes,
@@ -54,6 +56,7 @@ class Evaluation:
                 for site, routes in sites
             },
             "flight": to_mapping(self.flight),
+            **({"link_digest": radio.digest} if radio.file else {}),
             "seed": self.seed,
             "limits": asdict(self.limits),
             "energy": asdict(self.energy),

@@ -23,7 +23,7 @@ IDLE_S = 0.5
 
 
 class StampedPacket(bytes):
-    """A packet that remembers the stamp of the message it came in."""
+    """A packet that remembers the stamp of the message it came in; one with bit errors does not."""
 
     stamp_ns: int = 0
 
@@ -44,6 +44,11 @@ class Radio:
             self.sent += 1
             self._link.send(packet, time.monotonic_ns())
             self._wake.notify()
+
+    def become(self, profile: Profile) -> None:
+        """Be another radio from the next packet on."""
+        with self._wake:
+            self._link.profile = profile
 
     def work(self) -> None:
         """Deliver packets until closed."""
@@ -71,7 +76,7 @@ class LinkNode(WorkerNode):
     def __init__(self, profile_of: Callable[[str], Profile] = profile, **node_arguments: Any) -> None:
         super().__init__("link_node", **node_arguments)
         self._profile_of = profile_of
-        declare(self, "profile", "none", "name of a link profile, changed: lte,loss=0.1")
+        declare(self, "profile", "none", "the radio, as --link has it", live=True)
         declare(self, "seed", 0, "seed of the radio's randomness", low=0)
         self._radios: tuple[Radio, ...] = ()
         self._workers: list[threading.Thread] = []
@@ -86,11 +91,13 @@ class LinkNode(WorkerNode):
         """Switch both radios on, anew."""
         chosen = self._profile
         up, down = np.random.default_rng(value_of(self, "seed")).spawn(2)
-        self._radios = (Radio(Link(chosen, up), self._to_edge), Radio(Link(chosen, down), self._to_vehicle))
+        start_ns = time.monotonic_ns()  # both directions meet the same outages
+        to_edge, to_vehicle = (Link(chosen, rng, start_ns) for rng in (up, down))
+        self._radios = (Radio(to_edge, self._to_edge), Radio(to_vehicle, self._to_vehicle))
         self._workers = [self.start_worker(radio.work, "radio") for radio in self._radios]
         self.subscribe(CompressedImage, "features", self._on_features, qos.PACKETS)
         self.subscribe(UInt8MultiArray, "edge/answer", self._on_answer, qos.PACKETS)
-        self.get_logger().info(f"link {chosen.name}, {chosen.loss_rate:.1%} lost in the long run")
+        self._tell(chosen)
 
     def deactivate(self) -> None:
         """Stop both radios."""
@@ -98,6 +105,22 @@ class LinkNode(WorkerNode):
             radio.close()
         for worker in self._workers:
             worker.join(timeout=1.0)
+
+    def check(self, name: str, value: Any) -> None:
+        """The radio must be one."""
+        if name == "profile":
+            self._profile_of(str(value))
+
+    def change(self, name: str, value: Any) -> None:
+        """Another radio from now on; what is under way arrives as it was sent."""
+        if name == "profile":
+            self._profile = self._profile_of(str(value))
+            for radio in self._radios:
+                radio.become(self._profile)
+            self._tell(self._profile)
+
+    def _tell(self, chosen: Profile) -> None:
+        self.get_logger().info(f"link {chosen.name}, {chosen.loss_rate:.1%} lost in the long run")
 
     def health(self) -> Health:
         """What went in and came out, both ways."""

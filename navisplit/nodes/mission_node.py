@@ -52,6 +52,7 @@ class MissionNode(WorkerNode):
         declare(self, "goal", [0.0, 0.0, 0.0], "where to fly to, map frame, m")
         declare_optional_numbers(self, "start", "x, y, z, yaw of the start (m, rad)")
         declare(self, "length_m", 0.0, "shortest collision-free way, m; 0: not known", low=0.0)
+        declare(self, "edge_topics", True, "hear the edge's depth and commands, which no radio carries")
         declare_config(self, FlightConfig, "flight")
         self._status = self.get_logger().get_child("status")
         self._recorder: Recorder | None = None
@@ -71,12 +72,13 @@ class MissionNode(WorkerNode):
         self._told = (0.0, "")
         self._goal = self.advertise(PoseStamped, "goal_pose", qos.LATCHED)
         if record := value_of(self, "record"):
-            self._recorder = Recorder(self, Path(record), describe(self._world, route, self._config, timeout_s))
+            description = describe(self._world, route, self._config, timeout_s)
+            self._recorder = Recorder(self, Path(record), description, edge_topics=value_of(self, "edge_topics"))
 
     def activate(self) -> None:
         """Give the goal, watch and record."""
         self._begun_s = time.monotonic()
-        listen(self, self._log, self._key)
+        listen(self, self._log, self._key, edge_topics=value_of(self, "edge_topics"))
         if self._recorder is not None:
             self._recorder.listen()
         self._goal.publish(messages.goal_message(self._log.route.goal))

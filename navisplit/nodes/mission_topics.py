@@ -19,8 +19,15 @@ from navisplit.nodes.diagnostics import of_part
 from navisplit.nodes.worker import WorkerNode
 
 
-def listen(node: WorkerNode, log: FlightLog, key: bytes | None, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
-    """Subscribe everything that the log wants to know."""
+def listen(
+    node: WorkerNode,
+    log: FlightLog,
+    key: bytes | None,
+    now_ns: Callable[[], int] = time.monotonic_ns,
+    *,
+    edge_topics: bool = True,
+) -> None:
+    """Subscribe everything that the log wants to know; of ``edge_topics`` only where the edge is on this machine."""
 
     def on_odometry(message: OdometryMessage) -> None:
         log.on_odometry(messages.odometry_from(message), now_ns())
@@ -48,5 +55,6 @@ def listen(node: WorkerNode, log: FlightLog, key: bytes | None, now_ns: Callable
     node.subscribe(UInt8MultiArray, "answer", on_answer, qos.PACKETS)
     node.subscribe(String, "collision_object", lambda m: log.on_collision(m.data), qos.LATCHED)
     node.subscribe(Image, "camera/image_raw", lambda m: log.on_image(messages.image_array(m)), qos.SENSOR)
-    node.subscribe(Image, "edge/depth", lambda m: log.on_depth(messages.depth_array(m)), qos.SENSOR)
+    if edge_topics:
+        node.subscribe(Image, "edge/depth", lambda m: log.on_depth(messages.depth_array(m)), qos.SENSOR)
     node.subscribe(DiagnosticArray, "/diagnostics", on_diagnostics, qos.STATE)

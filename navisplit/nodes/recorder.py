@@ -48,10 +48,10 @@ class Recorder:
     """Records from ``listen`` to ``close``. ``path`` is the .mcap file to write; one that exists is refused.
 
     ``description`` of the flight, where there is one, becomes the first message, on ``flight``; the ``outcome`` that
-    ``close`` may get becomes the last.
+    ``close`` may get becomes the last. Without ``edge_topics`` what the edge says for people is left out.
     """
 
-    def __init__(self, node: WorkerNode, path: Path, description: str = "") -> None:
+    def __init__(self, node: WorkerNode, path: Path, description: str = "", *, edge_topics: bool = True) -> None:
         from rosbags.rosbag2 import StoragePlugin, Writer
         from rosbags.typesys import Stores, get_typestore
 
@@ -69,7 +69,7 @@ class Recorder:
         self._connections: list[tuple[type, str, QoSProfile, Any]] = []
         self._stopped = False
         types = get_typestore(Stores.ROS2_KILTED)
-        for name, kind, profile in TOPICS:
+        for name, kind, profile in (t for t in TOPICS if edge_topics or not t[0].startswith("edge/")):
             topic = node.resolve_topic_name(name)
             typename = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
             connection = self._writer.add_connection(topic, typename, typestore=types)

@@ -48,7 +48,7 @@ def rehearse(policy: Policy, camera: CameraConfig) -> None:
 class TailNode(WorkerNode):
     """Thin shell around ``navisplit.edge.server.EdgeServer``, which runs in a thread of its own.
 
-    Packets that pile up while a frame is worked on are dropped but for the newest frame's: a late answer helps nobody.
+    Of packets that pile up while a frame is worked on, the server takes the newest frame's: a late answer helps nobody.
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class TailNode(WorkerNode):
         rehearse(self._make_policy(config), camera)  # an unknown policy is refused now, not at the first frame
         self._server = EdgeServer(tail, lambda: self._make_policy(config), camera, model_hash, key=link_key())
         self._vehicle = Peer(self, "head", Half.of(models, model_hash), lambda text: self.complain("misfit", text))
-        self._packets: deque[tuple[int, bytes]] = deque(maxlen=BACKLOG)
+        self._packets: deque[bytes] = deque(maxlen=BACKLOG)
         self._wake = threading.Condition()
         self._open = False
-        self._told = self._late = self._answers = 0
+        self._told = self._answers = 0
         self._replied: Reply | None = None
         self._answer = self.advertise(UInt8MultiArray, "edge/answer", qos.PACKETS)
         self._depth = self.advertise(Image, "edge/depth", qos.SENSOR)
@@ -98,7 +98,7 @@ class TailNode(WorkerNode):
 
     def health(self) -> Health:
         """What was answered, what was refused by reason, and whether the vehicle fits."""
-        values: dict[str, Any] = {"answers": self._answers, "late packets dropped": self._late}
+        values: dict[str, Any] = {"answers": self._answers}
         if self._replied is not None:
             values |= {"decode ms": f"{self._replied.decode_ns * 1e-6:.1f}"}
             values |= {"plan ms": f"{self._replied.plan_ns * 1e-6:.1f}"}
@@ -113,18 +113,18 @@ class TailNode(WorkerNode):
             self.complain("format", text)
             return
         with self._wake:
-            self._packets.append((messages.from_time(message.header.stamp), bytes(message.data)))
+            self._packets.append(bytes(message.data))
             self._wake.notify()
 
     def _work(self) -> None:
         while self._open:
-            for packet in self._take():
-                self._reply(self._server.receive(packet, time.monotonic_ns()))
+            for reply in self._server.receive_all(self._take(), time.monotonic_ns()):
+                self._reply(reply)
             for reply in self._server.poll(time.monotonic_ns()):
                 self._reply(reply)
 
     def _take(self) -> list[bytes]:
-        """Wait for packets or for the end of a frame's patience; the newest frame's packets."""
+        """Wait for packets or for the end of a frame's patience; what has come."""
         due_ns = self._server.due_ns()
         patience_s = IDLE_S if due_ns is None else max(due_ns - time.monotonic_ns(), 0) * 1e-9
         with self._wake:
@@ -132,14 +132,9 @@ class TailNode(WorkerNode):
                 self._wake.wait(min(patience_s, IDLE_S))
             waiting = list(self._packets)
             self._packets.clear()
-        newest = max((stamp for stamp, _ in waiting), default=0)
-        kept = [packet for stamp, packet in waiting if stamp == newest]
-        self._late += len(waiting) - len(kept)
-        return kept
+            return waiting
 
-    def _reply(self, reply: Reply | None) -> None:
-        if reply is None:
-            return
+    def _reply(self, reply: Reply) -> None:
         self._answers, self._replied = self._answers + 1, reply
         self._answer.publish(messages.answer_message(reply.answer))
         stamp_ns = reply.packet.stamp_ns

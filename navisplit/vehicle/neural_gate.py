@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from navisplit import wire
 from navisplit.config import FlightConfig
 from navisplit.nets.gate import RegretNet, load_gate
-from navisplit.vehicle.gate import SKIP, GateInput, may_skip
+from navisplit.vehicle.gate import SKIP, GateInput, affordable, may_skip
 from navisplit.vehicle.head import MAX_PAYLOAD
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class NeuralGate:
         """Regret plus price of every choice (K,); infinite where it is not allowed now."""
         sizes = np.array([self.expected_bytes[name] for name in self.net.choices])
         skips = may_skip(inputs, self.frame_period_s, self.brake_after_s)
-        allowed = [self._affordable(n, inputs) and (n != SKIP or skips) for n in self.net.choices]
+        fits = [affordable(inputs, size, self.frame_period_s) for size in sizes]
+        allowed = [fit and (n != SKIP or skips) for n, fit in zip(self.net.choices, fits, strict=True)]
         costs = self.net.regret(features) + self.byte_weight * self.net.price_per_byte * sizes
         return np.where(allowed, costs, np.inf)
 
@@ -84,11 +85,6 @@ class NeuralGate:
     def lightest(self) -> str:
         """The branch with the fewest bytes: sent where the link affords none."""
         return min((n for n in self.net.choices if n != SKIP), key=self.expected_bytes.__getitem__)
-
-    def _affordable(self, name: str, inputs: GateInput) -> bool:
-        if inputs.budget_bps is None:
-            return True
-        return 8.0 * self.expected_bytes[name] <= inputs.budget_bps * self.frame_period_s
 
 
 def wire_bytes(spec: BranchSpec) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,9 +12,7 @@ from numpy.typing import NDArray
 from navisplit import wire
 from navisplit.frames import Odometry, Vector, VelocityCommand
 from navisplit.vehicle.gate import SKIP, FixedGate, Gate, GateInput
-
-ROUND_TRIPS = 10  # answers that the round trip is taken from
-UNANSWERED = 64  # frames remembered while they wait for an answer
+from navisplit.vehicle.meter import LinkMeter
 
 
 class EncodedFrame(Protocol):
@@ -62,7 +59,8 @@ class Transmission:
 class Onboard:
     """Head and gate of one drone. ``gate`` may be a branch's name: then that branch is sent for every frame.
 
-    Frames are trimmed to ``max_frame_bytes`` (0: never), and to what ``budget_bps`` leaves a frame of ``period_s``.
+    Frames are trimmed to ``max_frame_bytes`` (0: never). What the gate chose is trimmed to what the link's measured
+    budget leaves a frame of ``period_s``, too; a branch that was asked for by name is sent as it is.
     """
 
     def __init__(
@@ -88,17 +86,18 @@ class Onboard:
         self._sequence = 0
         self._previous = ""
         self._sent_ns: int | None = None
-        self._pending: OrderedDict[int, int] = OrderedDict()  # capture stamp -> the vehicle's clock at capture
-        self._round_trips_s: deque[float] = deque(maxlen=ROUND_TRIPS)
+        self.meter = LinkMeter(period_s)
 
     def set_branch(self, name: str) -> None:
         """Send a fixed branch from the next frame on; ``gate`` gives the choice back to the gate."""
         self.gate = self._chosen_gate if name == "gate" else FixedGate(name)
 
     def on_answer(self, answer: wire.AnswerPacket, *, now_ns: int) -> None:
-        """Keep an answer that the guard has accepted, for the gate to look at; ``now_ns`` as in ``process``."""
-        if answer.stamp_ns in self._pending:
-            self._round_trips_s.append((now_ns - self._pending.pop(answer.stamp_ns)) * 1e-9)
+        """Take note of an answer, also of a late one that the guard refuses: it tells of the link.
+
+        ``now_ns`` as in ``process``.
+        """
+        self.meter.note_answer(answer.stamp_ns, answer.received_slices, now_ns)
         if self.answer is None or answer.stamp_ns > self.answer.stamp_ns:
             self.answer = answer
 
@@ -110,12 +109,12 @@ class Onboard:
         stamp_ns: int,
         *,
         now_ns: int,
-        budget_bps: float | None = None,
     ) -> Transmission:
         """Packets for one picture (H, W, 3) captured at ``stamp_ns`` where ``odometry`` says.
 
         ``now_ns`` is the vehicle's own steady clock: it times round trips, and stamps only name frames.
         """
+        budget_bps = self.meter.budget_bps(now_ns)
         activations = self.head.trunk(rgb)
         escape = self._exit.command(activations.features, odometry, goal) if self._exit else None
         summary = getattr(activations, "summary", None)
@@ -128,8 +127,9 @@ class Onboard:
                 answer_age_s=float("inf") if self.answer is None else (stamp_ns - self.answer.stamp_ns) * 1e-9,
                 previous=self._previous,
                 since_sent_s=float("inf") if self._sent_ns is None else (stamp_ns - self._sent_ns) * 1e-9,
-                round_trip_s=max(self._round_trips_s, default=0.0),
+                round_trip_s=self.meter.round_trip_s,
                 budget_bps=budget_bps,
+                loss=self.meter.loss,
             )
         )
         self._previous = branch
@@ -138,15 +138,13 @@ class Onboard:
         encoded = self.head.encode(activations, branch, self._limit(budget_bps))
         packets = self._packets(encoded, odometry, goal, stamp_ns)
         self._sent_ns = stamp_ns
-        self._pending[stamp_ns] = now_ns
-        if len(self._pending) > UNANSWERED:
-            self._pending.popitem(last=False)
+        self.meter.note_sent(stamp_ns, [len(packet) for packet in packets], now_ns)
         return Transmission(branch, packets, stamp_ns, escape)
 
     def _limit(self, budget_bps: float | None) -> int | None:
         """Bytes that a frame's packets may have."""
         limits = [self.max_frame_bytes] if self.max_frame_bytes else []
-        if budget_bps is not None:
+        if budget_bps is not None and not isinstance(self.gate, FixedGate):
             limits.append(int(budget_bps * self._period_s / 8.0))
         return min(limits, default=None)
 

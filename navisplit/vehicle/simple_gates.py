@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from navisplit.errors import UsageError
-from navisplit.vehicle.gate import SKIP, GateInput, may_skip
+from navisplit.vehicle.gate import SKIP, GateInput, affordable, may_skip
 
 NEAR_S, FAR_S = 1.0, 4.0  # until what is ahead would be hit: heaviest branch below, lightest or none above
 SLOWEST_MPS = 0.5
@@ -47,23 +47,32 @@ class RandomGate:
 class HeuristicGate:
     """By the time until what the last answer saw ahead would be hit: the less, the more bytes; with room, none.
 
-    The rule of thumb that needs no learning; its thresholds are our choice.
+    The rule of thumb that needs no learning; its thresholds are our choice. Of branches that the link does not carry
+    (by ``expected_bytes`` on the wire) the next lighter one is sent, the lightest in any case.
     """
 
     branches: Sequence[str]  # from the lightest to the heaviest
     frame_period_s: float
     brake_after_s: float
+    expected_bytes: Mapping[str, float] = field(default_factory=dict)
 
     def choose(self, inputs: GateInput) -> str:
         """A branch, or ``skip``."""
         if inputs.answer is None:
-            return self.branches[-1]
+            return self._carried(inputs, len(self.branches) - 1)
         speed = float(np.linalg.norm(inputs.odometry.velocity))
         room_s = inputs.answer.clearance_m / max(speed, SLOWEST_MPS)
         if room_s >= FAR_S and may_skip(inputs, self.frame_period_s, self.brake_after_s):
             return SKIP
         share = np.clip((FAR_S - room_s) / (FAR_S - NEAR_S), 0.0, 1.0)
-        return self.branches[round(float(share) * (len(self.branches) - 1))]
+        return self._carried(inputs, round(float(share) * (len(self.branches) - 1)))
+
+    def _carried(self, inputs: GateInput, wanted: int) -> str:
+        """The heaviest branch up to ``wanted`` that the link carries."""
+        for name in reversed(self.branches[1 : wanted + 1]):
+            if affordable(inputs, self.expected_bytes.get(name, 0.0), self.frame_period_s):
+                return name
+        return self.branches[0]
 
 
 def parse_shares(text: str, branches: Sequence[str]) -> dict[str, float]:

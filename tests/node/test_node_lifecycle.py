@@ -225,7 +225,7 @@ def test_a_refused_change_changes_nothing_of_what_was_asked_with_it(bench):
 @pytest.mark.parametrize("name", MAKERS)
 def test_every_parameter_is_described_and_read_only_where_it_cannot_change_in_flight(bench, tmp_path, name):
     node = MAKERS[name](bench, {"out": str(tmp_path)} if name == "mission_node" else {})
-    live = {"head_node": {"branch", "max_frame_bytes"}}.get(name, set())
+    live = {"head_node": {"branch", "max_frame_bytes"}, "link_node": {"profile"}}.get(name, set())
     ours = [p for p in node._parameters if p not in ("use_sim_time", "start_type_description_service")]
     assert len(ours) > 1
     for parameter in ours:

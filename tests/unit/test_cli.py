@@ -110,4 +110,4 @@ def test_fly_offers_every_argument_of_the_graph():
     from navisplit.arguments import ARGUMENTS
 
     command = typer.main.get_command(cli.build_app()).commands["fly"]
-    assert {p.name for p in command.params} - {"json_output", "help"} == {a.name for a in ARGUMENTS}
+    assert {p.name for p in command.params} - {"json_output", "help", "side"} == {a.name for a in ARGUMENTS}

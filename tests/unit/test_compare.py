@@ -110,6 +110,14 @@ def test_a_world_or_routes_that_were_changed_in_between_are_refused(what):
     assert compare(arm("A", [1], {"sites": {"forest": site}}), arm("B", [1, 1], more)).pairs == 1
 
 
+def test_two_traces_of_one_name_are_no_pair_and_two_links_are_compared_as_such():
+    trace = {"flight": {"link": "radio.csv"}, "link_digest": "aa"}
+    with pytest.raises(UsageError, match="'radio.csv' was another radio when B was flown than for A"):
+        compare(arm("A", [1], trace), arm("B", [1], {**trace, "link_digest": "bb"}))
+    (warning,) = compare(arm("A", [1], trace), arm("B", [1], {"flight": {"link": "lte"}})).warnings
+    assert warning.startswith("flight.link differs: radio.csv and lte")
+
+
 def test_settings_that_differ_unasked_are_warned_of():
     other = {"world": "forest", "flight": {"branch": "b3", "link": "lora"}}
     (warning,) = compare(arm("A", [1]), arm("B", [1], other)).warnings

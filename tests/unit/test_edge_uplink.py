@@ -15,8 +15,9 @@ from navisplit.frames import Odometry, VelocityCommand, quaternion_from_euler
 from navisplit.nets.gate import META_FILE, RegretNet, load_gate, save_gate
 from navisplit.vehicle.gate import SKIP, GateInput
 from navisplit.vehicle.head import MAX_PAYLOAD
+from navisplit.vehicle.meter import ROUND_TRIPS, UNANSWERED
 from navisplit.vehicle.neural_gate import SAMPLES, gate_features, load_neural_gate, wire_bytes
-from navisplit.vehicle.onboard import ROUND_TRIPS, UNANSWERED, Onboard
+from navisplit.vehicle.onboard import Onboard
 
 MS = 10**6
 RGB = np.zeros((2, 2, 3), np.uint8)

@@ -336,6 +336,30 @@ def test_another_evaluation_does_not_mix_into_the_folder(stand_in, tmp_path):
     assert flown == [0, 1, 2, 3]
 
 
+def test_a_trace_of_the_link_that_was_changed_does_not_mix_into_the_folder(stand_in, tmp_path):
+    run, flown = stand_in
+    trace = tmp_path / "radio.csv"
+    trace.write_text("time_s,loss\n0,0\n1,0.5\n")
+    recorded = dataclasses.replace(ORACLE, link=str(trace))
+    assert len(run(stop=2, flight=recorded).summary["config"]["link_digest"]) == 16
+    trace.write_text("time_s,loss\n0,0\n1,0.6\n")
+    with pytest.raises(UsageError, match=r"other settings \(link_digest differ\)"):
+        run(flight=recorded)
+    assert flown == [0, 1]
+    trace.write_text("# as it was\ntime_s,loss\n0,0\n1,0.5\n")
+    assert run(flight=recorded).complete
+
+
+def test_a_flight_survives_outages_floods_damage_and_disorder_the_same_way_each_time(renderer, oracle):
+    bad = "latency=20ms,jitter=5ms,outage=0.8,every=2,backlog=1,reorder=5%,duplicate=5%,ber=1e-4"
+    config = dataclasses.replace(ORACLE, link=bad)
+    first, again = (fly(renderer, route((12, 0, 2)), config, oracle, seed=4, limits=Limits(8.0)) for _ in range(2))
+    assert first.row() == again.row() and first.outcome is not Outcome.ERROR, first.detail
+    assert first.metrics.refused_packets > 0 and first.metrics.guarded_s > 0.5
+    ages = [s.latency_ms for s in first.samples if not math.isnan(s.latency_ms)]
+    assert len(ages) > 20 and max(ages) <= 250 + 20  # the guard's limit, and its tick
+
+
 def test_a_route_inside_an_obstacle_is_refused_before_the_first_flight(stand_in, tmp_path):
     run, flown = stand_in
     write_routes(tmp_path / "r.csv", [route((18, 0, 2), id=0), route((7.2, 0.0, 2.0), id=1)])

@@ -65,6 +65,11 @@ def test_the_two_halves_are_together_the_whole(world):
     assert edge.simulator is None
 
 
+def test_depth_for_people_does_not_fill_the_radio_between_the_halves(world):
+    assert graph(world).node("mission_node").parameters["edge_topics"] is True
+    assert graph(world, (Side.VEHICLE,)).node("mission_node").parameters["edge_topics"] is False
+
+
 def test_without_a_radio_the_edge_is_wired_to_the_vehicle_and_with_one_through_it(world):
     assert dict(graph(world).node("tail_node").remappings) == {"edge/features": "features", "edge/answer": "answer"}
     emulated = graph(world, link="lte", seed="7")

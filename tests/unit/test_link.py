@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from navisplit.errors import ConfigError, UsageError
-from navisplit.link import PROFILES, Link, Profile, profile
+from navisplit.link import Link, Profile, profile, shipped_profiles
 
+PROFILES = shipped_profiles()
 MS = 1_000_000
 S = 1_000_000_000
 

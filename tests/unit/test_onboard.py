@@ -86,17 +86,31 @@ def test_the_fixed_gate_never_changes():
     assert FixedGate("b2").choose(None) == "b2"
 
 
+class Asked(Head):
+    """A head that notes how many bytes it was allowed."""
+
+    def __init__(self):
+        self.limits = []
+
+    def encode(self, activations, branch, max_bytes=None):
+        self.limits.append(max_bytes)
+        return super().encode(activations, branch)
+
+
 @pytest.mark.parametrize(
     ("most", "budget_bps", "limit"), [(0, None, None), (700, None, 700), (0, 8000.0, 100), (700, 8000.0, 100)]
 )
-def test_a_frame_is_trimmed_to_the_smaller_of_the_limit_and_the_links_budget(most, budget_bps, limit):
-    asked = []
+def test_what_the_gate_chose_is_trimmed_to_the_smaller_of_the_limit_and_the_links_budget(most, budget_bps, limit):
+    gate, head = Recorder("b0"), Asked()
+    onboard = Onboard(head, gate, 1, max_frame_bytes=most, period_s=0.1)
+    onboard.meter.budget_bps = lambda now_ns: budget_bps
+    process(onboard, 5)
+    assert head.limits == [limit] and gate.inputs[0].budget_bps == budget_bps
 
-    class Asked(Head):
-        def encode(self, activations, branch, max_bytes=None):
-            asked.append(max_bytes)
-            return super().encode(activations, branch)
 
-    onboard = Onboard(Asked(), "b0", 1, max_frame_bytes=most, period_s=0.1)
-    onboard.process(RGB, odometry(5), GOAL, 5, now_ns=5, budget_bps=budget_bps)
-    assert asked == [limit]
+def test_a_branch_asked_for_by_name_is_sent_whole_whatever_the_link_carries():
+    head = Asked()
+    onboard = Onboard(head, "b0", 1, max_frame_bytes=700, period_s=0.1)
+    onboard.meter.budget_bps = lambda now_ns: 8000.0
+    process(onboard, 5)
+    assert head.limits == [700]

@@ -128,6 +128,20 @@ def test_the_flight_stays_on_this_machine_and_in_its_own_domain_unless_the_user_
     assert chosen.items() <= ros_environment(chosen).items()
 
 
+def test_one_half_of_a_flight_looks_for_the_other_in_the_network():
+    half = ros_environment({}, alone=False)
+    assert "ROS_AUTOMATIC_DISCOVERY_RANGE" not in half and "ROS_DOMAIN_ID" not in half
+
+
+def test_the_edges_half_ends_when_its_only_node_does(tmp_path, monkeypatch):
+    start = ProcessGroup.start
+    broken = python("print('navisplit: broken'); exit(1)")
+    monkeypatch.setattr(ProcessGroup, "start", lambda self, name, command: start(self, name, broken))
+    half = Graph((NodeSpec("tail_node", "/drone_1", Side.EDGE, required=False),))
+    with pytest.raises(NaviSplitError, match="tail_node ended .*broken"):
+        run_flight(half, tmp_path, Display(lambda _: None, lambda _: None), alone=False)
+
+
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
