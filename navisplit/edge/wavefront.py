@@ -34,6 +34,7 @@ class WavefrontConfig:
     unknown: float = 0.4  # extra per metre never seen
     shadow: float = 12.0  # extra per metre never seen under or over something solid: most walls go on there
     steep: float = 6.0  # extra per metre of height never seen: the camera does not look there, so it is flown slowly
+    high: float = 0.15  # extra, for each metre more than 1 m over the goal: wires and lamps' arms are up there
     blocked: float = 60.0  # per metre; finite, so that a vehicle inside a false obstacle still has a way out
 
 
@@ -61,11 +62,11 @@ class Wavefront:
         columns = (local_map.log_odds.shape[0] // COARSEN, local_map.log_odds.shape[1] // COARSEN)
         plan, tried, detour = self.overview.window(self.origin, columns)
         prices = np.array(
-            [c.blocked_clearance_m, c.roomy_clearance_m, c.tight, c.unknown, c.shadow, c.steep, c.blocked]
+            [c.blocked_clearance_m, c.roomy_clearance_m, c.tight, c.unknown, c.shadow, c.steep, c.high, c.blocked]
         )
         price, steep = _prices(
             local_map.clearance, local_map.log_odds, plan, tried, self.origin[2], local_map.config.cell_m,
-            min_z, max_z, prices,
+            min_z, max_z, goal[2] + 1.0, prices,
         )  # fmt: skip
         self.overview.search(position, goal)
         self.cost = _flood(price, steep, detour, self.origin, self.cell_m, goal, position)
@@ -118,12 +119,12 @@ def _look_into(clearance, log_odds, rooms, seen, solid):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _prices(clearance, log_odds, plan, tried, origin_z, cell, min_z, max_z, prices):  # noqa: ANN001, ANN202
+def _prices(clearance, log_odds, plan, tried, origin_z, cell, min_z, max_z, high_z, prices):  # noqa: ANN001, ANN202
     """Price of a metre in every coarse cell, and what a metre of height costs more there.
 
     ``plan`` is the overview under the map: it is asked where the map knows nothing, and told what the map knows.
     """
-    blocked_m, roomy_m, tight, unknown, shadow, steep, blocked = prices
+    blocked_m, roomy_m, tight, unknown, shadow, steep, high_up, blocked = prices
     nx, ny, nz = clearance.shape[0] // COARSEN, clearance.shape[1] // COARSEN, clearance.shape[2] // COARSEN
     rooms, price = np.zeros((nx, ny, nz), np.float32), np.empty((nx, ny, nz), np.float32)
     seen, solid = np.zeros((nx, ny, nz), np.uint8), np.zeros((nx, ny, nz), np.uint8)
@@ -140,7 +141,8 @@ def _prices(clearance, log_odds, plan, tried, origin_z, cell, min_z, max_z, pric
                 walled = walled or solid[i, j, k] > 0
             price[i, j, :] = blocked
             for k in range(low, high):
-                room, value = rooms[i, j, k], 1.0 + tried[i, j]
+                over = max(origin_z + (k + 0.5) * cell * COARSEN - high_z, 0.0)
+                room, value = rooms[i, j, k], 1.0 + tried[i, j] + high_up * over
                 if seen[i, j, k] < 4:
                     value += shadow if walled else unknown
                     extra[i, j, k] = steep

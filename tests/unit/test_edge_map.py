@@ -140,6 +140,16 @@ def free():
     return local_map
 
 
+def test_high_over_a_hedge_is_no_cheaper_than_just_over_it():
+    """Wires and the arms of lamps are overhead, and the depth does not always show them."""
+    local_map, front = free(), Wavefront()
+    i, _, k = cell(local_map, 2.0, 0.0, 1.0)
+    local_map.log_odds[i : i + 20, :, : k + 1] = 1.0
+    local_map.update_clearance()
+    front.update(local_map, np.array([40.0, 0.0, 2.0]), 0.3, 6.0, HERE)
+    assert front.at(HERE + [0.0, 0.0, 2.5]) > front.at(HERE) + 0.5
+
+
 @pytest.mark.parametrize("goal", [(8.0, 0.0, 2.0), (5.0, -6.0, 3.0), (-7.0, 4.0, 2.0), (30.0, 0.0, 2.0)])
 def test_in_the_open_the_cost_to_go_is_about_the_straight_distance(goal):
     straight = np.linalg.norm(np.array(goal) - HERE)
