@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import numpy as np
 
 from navisplit import wire
 from navisplit.config import CameraConfig
+from navisplit.edge.depth_source import Decoded, DepthSource, infer_all
 from navisplit.edge.memory import DepthMemory
 from navisplit.edge.policies import DepthImage, Policy, View
 from navisplit.errors import PacketError
@@ -45,18 +45,6 @@ class InconsistentSlices(PacketError):
     """Two slices of one frame that disagree about the frame."""
 
 
-class DepthSource(Protocol):
-    """What turns the slices of a frame into depth: ``navisplit.edge.tail.Tail``, or the truth in an evaluation."""
-
-    def decode(
-        self, branch_id: int, codec_id: int, shape: tuple[int, int, int], slices: Sequence[bytes | None]
-    ) -> tuple[Any, Any]:
-        """Symbols and erasure mask; a lost slice is None. Raises PacketError."""
-
-    def infer(self, branch_id: int, symbols: Any, mask: Any, memory: Any = None) -> DepthImage:
-        """Depth of the frame; ``memory`` is the last one as seen from here. Raises PacketError (branch, shape)."""
-
-
 @dataclass(frozen=True)
 class Reply:
     """An answer, and what it was made from (for people, bags and reports)."""
@@ -67,6 +55,7 @@ class Reply:
     state: wire.VehicleState
     source: str
     decode_ns: int  # wall clock, for diagnostics only
+    infer_ns: int  # of the whole batch
     plan_ns: int
 
     @property
@@ -133,31 +122,53 @@ class EdgeServer:
 
     def receive(self, data: bytes, now_ns: int, source: str = "") -> Reply | None:
         """Take one packet; the answer when it completes a frame. Whatever the bytes are, nothing is raised."""
+        packet = self.accept(data)
+        frame = None if packet is None else self.collect(packet, now_ns, source)
+        return None if frame is None else next(iter(self.answer([(source, frame)])), None)
+
+    def accept(self, data: bytes) -> wire.FeaturePacket | None:
+        """A packet of features of this server's branch set; None, and counted, for any other bytes."""
         try:
-            packet = wire.decode(data, self._key)
-            self._check(packet)
+            return self._check(wire.decode(data, self._key))
         except PacketError as error:
             self.refused[type(error).__name__] += 1
             return None
+
+    def collect(self, packet: wire.FeaturePacket, now_ns: int, source: str = "") -> Frame | None:
+        """Add a slice to its frame; the frame once it is complete, for ``answer``: it is then no longer kept here."""
         session = self.session(source)
         try:
             frame = self._collect(session, packet, now_ns)
-            return self._answer(session, frame, source) if frame.complete else None
         except PacketError as error:
             self._refuse(session, error)
             return None
+        return _spent(session, frame) if frame.complete else None
 
     def poll(self, now_ns: int) -> list[Reply]:
         """Answers to frames some of whose slices did not come in time; call it every few milliseconds."""
-        replies = []
-        for source, session in self._sessions.items():
-            if session.frame is None or now_ns - session.frame.arrived_ns < SLICE_TIMEOUT_NS:
-                continue
-            try:
-                replies.append(self._answer(session, session.frame, source))
-            except PacketError as error:
-                self._refuse(session, error)
-        return replies
+        return self.answer(self.overdue(now_ns))
+
+    def overdue(self, now_ns: int) -> list[tuple[str, Frame]]:
+        """Frames some of whose slices did not come in time, by drone, for ``answer``: no longer kept here."""
+        late = [(source, session, session.frame) for source, session in self._sessions.items()]
+        return [
+            (source, _spent(session, frame))
+            for source, session, frame in late
+            if frame is not None and now_ns - frame.arrived_ns >= SLICE_TIMEOUT_NS
+        ]
+
+    def answer(self, batch: Iterable[tuple[str, Frame]]) -> list[Reply]:
+        """Decode, infer, plan and encode, one frame a drone; the network sees all at once. Damaged ones drop out."""
+        pending = [found for source, frame in batch if (found := self._decode(source, frame)) is not None]
+        started = time.perf_counter_ns()
+        try:
+            depths = infer_all(self.depth_source, [p.decoded for p in pending])
+        except PacketError as error:
+            for each in pending:
+                self._refuse(each.session, error)
+            return []
+        infer_ns = time.perf_counter_ns() - started
+        return [self._reply(each, depth, infer_ns) for each, depth in zip(pending, depths, strict=True)]
 
     def due_ns(self) -> int | None:
         """When ``poll`` next has something to do, or None."""
@@ -168,7 +179,7 @@ class EdgeServer:
         """Forget a drone's flight; counters of refused packets stay."""
         self._sessions.pop(source, None)
 
-    def _check(self, packet: wire.FeaturePacket | wire.AnswerPacket) -> None:
+    def _check(self, packet: wire.FeaturePacket | wire.AnswerPacket) -> wire.FeaturePacket:
         if not isinstance(packet, wire.FeaturePacket):
             raise NotFeatures("The server expects features and got an answer; is it connected to itself?")
         if packet.model_hash != self.model_hash:
@@ -176,6 +187,7 @@ class EdgeServer:
                 f"Features of branch set {packet.model_hash:08x}, expected {self.model_hash:08x}; "
                 "run the same models on vehicle and edge."
             )
+        return packet
 
     def _collect(self, session: Session, packet: wire.FeaturePacket, now_ns: int) -> Frame:
         """Add a slice to its frame."""
@@ -195,18 +207,25 @@ class EdgeServer:
         frame.slices[packet.slice_index] = packet.payload
         return frame
 
-    def _answer(self, session: Session, frame: Frame, source: str) -> Reply:
-        """Infer, plan, encode. The frame is spent, whatever happens."""
-        session.frame = None
-        first = frame.first
-        session.answered = first.sequence
+    def _decode(self, source: str, frame: Frame) -> _Pending | None:
+        """Entropy decoding, and what the drone remembers as seen from here."""
+        session, first = self.session(source), frame.first
         started = time.perf_counter_ns()
-        symbols, mask = self.depth_source.decode(first.branch, first.codec, first.shape, frame.slices)
-        depth = self.depth_source.infer(first.branch, symbols, mask, session.memory.recall(first.state, first.stamp_ns))
+        try:
+            symbols, mask = self.depth_source.decode(first.branch, first.codec, first.shape, frame.slices)
+        except PacketError as error:
+            self._refuse(session, error)
+            return None
+        memory = session.memory.recall(first.state, first.stamp_ns)
+        decoded = Decoded(first.branch, symbols, mask, memory)
+        return _Pending(source, session, frame, decoded, time.perf_counter_ns() - started)
+
+    def _reply(self, pending: _Pending, depth: DepthImage, infer_ns: int) -> Reply:
+        session, frame, first = pending.session, pending.frame, pending.frame.first
         session.memory.keep(depth, first.state, first.stamp_ns)
-        decoded = time.perf_counter_ns()
+        started = time.perf_counter_ns()
         decision = session.policy.act(depth, View.of(self.camera, depth.depth), first.state, first.stamp_ns)
-        planned = time.perf_counter_ns()
+        plan_ns = time.perf_counter_ns() - started
         packet = wire.AnswerPacket(
             model_hash=self.model_hash,
             sequence=first.sequence,
@@ -219,11 +238,28 @@ class EdgeServer:
         )
         session.replies += 1
         data = wire.encode(packet, self._key)
-        return Reply(data, packet, depth, first.state, source, decoded - started, planned - decoded)
+        return Reply(data, packet, depth, first.state, pending.source, pending.decode_ns, infer_ns, plan_ns)
 
     def _refuse(self, session: Session, error: PacketError) -> None:
         self.refused[type(error).__name__] += 1
         session.refused[type(error).__name__] += 1
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A frame on its way through ``answer``."""
+
+    source: str
+    session: Session
+    frame: Frame
+    decoded: Decoded
+    decode_ns: int
+
+
+def _spent(session: Session, frame: Frame) -> Frame:
+    """The frame leaves its session, whatever becomes of it: its slices are old from now on."""
+    session.frame, session.answered = None, frame.first.sequence
+    return frame
 
 
 def _frame_fields(packet: wire.FeaturePacket) -> tuple[object, ...]:

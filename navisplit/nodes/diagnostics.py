@@ -11,13 +11,16 @@ from rclpy.node import Node
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
-def diagnostics(node: Node, part: str, level: bytes, message: str, values: Mapping[str, Any]) -> DiagnosticArray:
-    """The status of one part of this vehicle, named ``<namespace>: <part>``."""
+def diagnostics(
+    node: Node, part: str, level: bytes, message: str, values: Mapping[str, Any], *, of: str = ""
+) -> DiagnosticArray:
+    """The status of one part of a vehicle, named ``<namespace>: <part>``; ``of``: its namespace, if not the node's."""
+    namespace = of or node.get_namespace()
     status = DiagnosticStatus(
         level=level,
-        name=f"{node.get_namespace().strip('/')}: {part}",
+        name=f"{namespace.strip('/')}: {part}",
         message=message,
-        hardware_id=node.get_namespace(),
+        hardware_id=namespace,
         values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
     )
     array = DiagnosticArray(status=[status])

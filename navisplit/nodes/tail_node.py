@@ -1,35 +1,38 @@
-"""Tail and policy on the edge server: packets of features in, packets of answers out.
+"""Tail and policy on the edge server: packets of features in, packets of answers out, for one drone or many.
 
-Subscribes ``edge/features``; publishes ``edge/answer`` and, for people and bags, ``edge/depth`` and ``edge/cmd_vel``.
-Where no radio is emulated the graph remaps the first two to ``features`` and ``answer``.
+Subscribes ``edge/features`` of each drone; publishes its ``edge/answer`` and, for people and bags, ``edge/depth`` and
+``edge/cmd_vel``. With ``direct`` no radio is emulated, and the first two are the drone's ``features`` and ``answer``.
+What becomes of each drone is in the log and on ``/diagnostics`` (part ``edge``).
 """
 
 from __future__ import annotations
 
 import sys
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import TwistStamped
-from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import UInt8MultiArray
+from diagnostic_msgs.msg import DiagnosticArray
+from sensor_msgs.msg import CompressedImage
 
-from navisplit.config import CameraConfig, PolicyConfig
+from navisplit.config import CameraConfig, FleetConfig, PolicyConfig
+from navisplit.edge.admission import Change
+from navisplit.edge.fleet import FleetServer, Inbox
 from navisplit.edge.policies import Policy, View, make_policy
-from navisplit.edge.server import EdgeServer, Reply
+from navisplit.edge.server import EdgeServer
 from navisplit.edge.tail import Depth
 from navisplit.nodes import messages, qos
+from navisplit.nodes.diagnostics import ERROR, OK, diagnostics
+from navisplit.nodes.drones import Drones
 from navisplit.nodes.models import load_edge
 from navisplit.nodes.parameters import declare, declare_config
 from navisplit.nodes.runtime import WorkerNode, link_key, run
 from navisplit.wire import VehicleState
 
-BACKLOG = 64  # packets kept for the worker; a frame has a handful
-IDLE_S = 0.5
+IDLE_NS = 500_000_000
+FIND_PERIOD_S = 1.0
+DIAGNOSTICS_PERIOD_NS = 1_000_000_000
 
 
 def rehearse(policy: Policy, camera: CameraConfig) -> None:
@@ -41,69 +44,67 @@ def rehearse(policy: Policy, camera: CameraConfig) -> None:
 
 
 class TailNode(WorkerNode):
-    """Thin shell around ``navisplit.edge.server.EdgeServer``, which runs in a thread of its own.
-
-    Packets that pile up while a frame is worked on are dropped but for the newest frame's: a late answer helps nobody.
-    """
+    """Thin shell around ``navisplit.edge.fleet.FleetServer``, which runs in a thread of its own."""
 
     def __init__(
         self, load: Callable[[str], tuple[Any, int]] = load_edge, policy: Any = make_policy, **node_arguments: Any
     ) -> None:
         super().__init__("tail_node", **node_arguments)
         models = declare(self, "models", "default", "branch set: a name of models/, or a folder")
+        drones = declare(self, "drones", "", "namespaces with commas; * for whoever sends; empty: the node's own")
+        direct = declare(self, "direct", False, "no emulated radio: hear features and send answer, without edge/")
         camera = declare_config(self, CameraConfig, "camera")
         config = declare_config(self, PolicyConfig, "policy")
+        fleet = declare_config(self, FleetConfig, "fleet")
         tail, model_hash = load(models)
         rehearse(policy(config), camera)  # an unknown policy is refused now, not at the first frame
         self._server = EdgeServer(tail, lambda: policy(config), camera, model_hash, key=link_key())
-        self._packets: deque[tuple[int, bytes]] = deque(maxlen=BACKLOG)
-        self._wake = threading.Condition()
-        self._open = True
-        self._answer = self.create_publisher(UInt8MultiArray, "edge/answer", qos.PACKETS)
-        self._depth = self.create_publisher(Image, "edge/depth", qos.SENSOR)
-        self._command = self.create_publisher(TwistStamped, "edge/cmd_vel", qos.SENSOR)
-        self.create_subscription(CompressedImage, "edge/features", self._on_packet, qos.PACKETS)
+        self._fleet = FleetServer(self._server, fleet)
+        self._inbox = Inbox()
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.STATE)
+        self._drones = Drones(self, drones, direct, self._on_packet)
+        self.create_timer(FIND_PERIOD_S, self._drones.find)
         self.create_timer(5.0, self._tell_refused)
-        self._told = 0
+        self._told = self._diagnosed_ns = 0
         self._worker = self.start_worker(self._work, "edge server")
-        self.get_logger().info(f"branch set '{models}' ({model_hash:08x}), policy {config.name}")
+        self.get_logger().info(
+            f"branch set '{models}' ({model_hash:08x}), policy {config.name}, drones: {self._drones}"
+        )
 
-    def _on_packet(self, message: CompressedImage) -> None:
+    def _on_packet(self, drone: str, message: CompressedImage) -> None:
         if message.format != messages.FEATURE_FORMAT:
             text = f"packet dropped: format '{message.format}', expected {messages.FEATURE_FORMAT}"
             self.get_logger().error(text, throttle_duration_sec=5.0)
             return
-        with self._wake:
-            self._packets.append((messages.from_time(message.header.stamp), bytes(message.data)))
-            self._wake.notify()
+        self._inbox.put(drone, messages.from_time(message.header.stamp), bytes(message.data))
 
     def _work(self) -> None:
-        while self._open:
-            for packet in self._take():
-                self._reply(self._server.receive(packet, time.monotonic_ns()))
-            for reply in self._server.poll(time.monotonic_ns()):
-                self._reply(reply)
+        while self._inbox.open:
+            patience_ns = self._fleet.patience_ns(time.monotonic_ns(), IDLE_NS)
+            for drone, packet in self._inbox.take(patience_ns * 1e-9):
+                self._fleet.receive(drone, packet, time.monotonic_ns())
+            for reply in self._fleet.work(time.monotonic_ns):
+                self._drones.publish(reply)
+            self._tell(time.monotonic_ns())
 
-    def _take(self) -> list[bytes]:
-        """Wait for packets or for the end of a frame's patience; the newest frame's packets."""
-        due_ns = self._server.due_ns()
-        patience_s = IDLE_S if due_ns is None else max(due_ns - time.monotonic_ns(), 0) * 1e-9
-        with self._wake:
-            if not self._packets and self._open:
-                self._wake.wait(min(patience_s, IDLE_S))
-            waiting = list(self._packets)
-            self._packets.clear()
-        newest = max((stamp for stamp, _ in waiting), default=0)
-        return [packet for stamp, packet in waiting if stamp == newest]
+    def _tell(self, now_ns: int) -> None:
+        """Log who came, left or was refused, and publish how every drone fares."""
+        news = self._fleet.admission.news()
+        for each in news:
+            text = f"{each.drone} {each.change.value}: {each.why}"
+            if each.change is Change.REFUSED:
+                self.get_logger().error(text)
+            else:  # on a line of its own: rclpy wants one severity a line of code
+                self.get_logger().info(text)
+        if news or now_ns - self._diagnosed_ns >= DIAGNOSTICS_PERIOD_NS:
+            self._diagnosed_ns = now_ns
+            for drone, why in self._fleet.admission.refused.items():
+                self._publish(drone, ERROR, f"refused: {why}", {})
+            for drone in self._fleet.admission.served:
+                self._publish(drone, OK, "served", self._fleet.figures(drone))
 
-    def _reply(self, reply: Reply | None) -> None:
-        if reply is None:
-            return
-        self._answer.publish(messages.answer_message(reply.answer))
-        stamp_ns = reply.packet.stamp_ns
-        self._command.publish(messages.command_message(reply.command, stamp_ns))
-        if reply.depth is not None and self._depth.get_subscription_count() > 0:
-            self._depth.publish(messages.depth_message(reply.depth.depth, stamp_ns, "camera_optical"))
+    def _publish(self, drone: str, level: bytes, text: str, values: dict[str, Any]) -> None:
+        self._diagnostics.publish(diagnostics(self, "edge", level, text, values, of=drone))
 
     def _tell_refused(self) -> None:
         total = sum(self._server.refused.values())
@@ -113,9 +114,7 @@ class TailNode(WorkerNode):
 
     def close(self) -> None:
         """Stop the worker."""
-        with self._wake:
-            self._open = False
-            self._wake.notify()
+        self._inbox.close()
         self._worker.join(timeout=2.0)
 
 
