@@ -62,6 +62,11 @@ class FlightLog:
         return self._start_ns is not None
 
     @property
+    def start_ns(self) -> int:
+        """The vehicle's clock at the start; 0 before it."""
+        return self._start_ns or 0
+
+    @property
     def position(self) -> Vector | None:
         """Where the vehicle is, ENU m."""
         return self._odometry[-1].position if self._odometry else None

@@ -37,23 +37,26 @@ COLLISION_PERIOD_S = 0.1
 NAMELESS = "something without a name"  # was hit
 
 
-def connect(host: str, port: int, timeout_s: float, origin: list[float]) -> Any:
+def connect(host: str, port: int, timeout_s: float, origin: list[float], vehicle: str = "") -> Any:
     """A ``navisplit.airsim.AirSimVehicle``; waits for the server up to ``timeout_s``. Raises SimulatorError."""
     from navisplit.airsim import connect as connect_airsim
 
-    return connect_airsim(host, port, timeout_s=timeout_s, origin_enu=tuple(origin))
+    return connect_airsim(host, port, timeout_s=timeout_s, origin_enu=tuple(origin), vehicle_name=vehicle)
 
 
 class AirsimNode(WorkerNode):
     """Polls the vehicle: the state by a timer, the camera in a thread of its own, as a picture takes milliseconds."""
 
-    def __init__(self, connect: Callable[[str, int, float, list[float]], Any] = connect, **node_arguments: Any) -> None:
+    def __init__(self, connect: Callable[..., Any] = connect, **node_arguments: Any) -> None:
         super().__init__("airsim_node", **node_arguments)
         self._connect = connect
         self._host = declare(self, "host", "127.0.0.1", "host of the AirSim server")
         self._port = declare(self, "port", 41451, "port of the AirSim server")
         self._patience_s = declare(self, "connect_timeout_s", 30.0, "how long to wait for the server, s")
         self._origin = declare(self, "origin", [0.0, 0.0, 0.0], "the map position of AirSim's NED origin, ENU, m")
+        self._vehicle_name = declare(
+            self, "vehicle", "", "its name in AirSim's settings.json; empty: AirSim's first vehicle"
+        )
         self._start = declare_optional_numbers(self, "start", "x, y, z, yaw to start from (m, rad); none: take off")
         self._command_s = declare(self, "command_s", 0.3, "how long a velocity command lasts, s")
         rate_hz = declare(self, "state_rate_hz", 50.0, "odometry, imu and clock a second")
@@ -89,7 +92,7 @@ class AirsimNode(WorkerNode):
 
     def _work(self) -> None:
         """Connect, put the vehicle where the flight begins, then take pictures."""
-        vehicle = self._connect(self._host, self._port, self._patience_s, self._origin)
+        vehicle = self._connect(self._host, self._port, self._patience_s, self._origin, self._vehicle_name)
         if self._start is not None:
             if len(self._start) != 4:
                 raise SimulatorError(f"start: expected x, y, z, yaw, got {self._start}.")

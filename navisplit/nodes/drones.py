@@ -15,9 +15,9 @@ from std_msgs.msg import UInt8MultiArray
 
 from navisplit.arguments import absolute_namespace
 from navisplit.edge.server import Reply
+from navisplit.formation import ANYONE
 from navisplit.nodes import messages, qos
 
-ANYONE = "*"
 MAX_CHANNELS = 64  # of drones found: a graph full of strange topics must not fill the memory
 FEATURES_TYPE = "sensor_msgs/msg/CompressedImage"
 OnPacket = Callable[[str, CompressedImage], None]
