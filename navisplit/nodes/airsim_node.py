@@ -30,6 +30,7 @@ from navisplit.nodes import messages, qos
 from navisplit.nodes.frames_tree import FramePublisher
 from navisplit.nodes.parameters import declare, declare_config, declare_optional_numbers
 from navisplit.nodes.runtime import WorkerNode, run
+from navisplit.tracing import Trace
 from navisplit.vehicle.gate import SKIP
 
 CAMERA_FRAME = "camera_optical"
@@ -62,6 +63,7 @@ class AirsimNode(WorkerNode):
         rate_hz = declare(self, "state_rate_hz", 50.0, "odometry, imu and clock a second")
         show_branch = declare(self, "show_branch", False, "write branch and bytes on the simulator's screen")
         self._camera = declare_config(self, CameraConfig, "camera")
+        self._trace = Trace.of("airsim_node")
         self._vehicle: Any = None
         self._odometry: Odometry | None = None
         self._open = threading.Event()
@@ -110,9 +112,11 @@ class AirsimNode(WorkerNode):
             time.sleep(max(due_s - time.monotonic(), 0.0))
 
     def _publish_picture(self, vehicle: Any) -> None:
+        began_ns = time.monotonic_ns()
         stamp_ns, rgb, odometry = vehicle.camera()
         self._odom.publish(messages.odometry_message(odometry))  # the pose of this very picture, just before it
         self._image.publish(messages.image_message(rgb, stamp_ns, CAMERA_FRAME))
+        self._trace.span("picture", stamp_ns, began_ns)
         intrinsics = self._camera.intrinsics.scaled(rgb.shape[1], rgb.shape[0])
         self._info.publish(messages.camera_info(intrinsics, stamp_ns, CAMERA_FRAME))
 
@@ -146,7 +150,9 @@ class AirsimNode(WorkerNode):
         if not command.finite:
             self.get_logger().error("command dropped: it is not finite", throttle_duration_sec=5.0)
             return
+        began_ns = time.monotonic_ns()
         self._vehicle.send(command, self._command_s)
+        self._trace.span("command", messages.from_time(message.header.stamp), began_ns)
 
     def _on_branch(self, message: String) -> None:
         self._say("branch: ", message.data)

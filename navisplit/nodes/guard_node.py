@@ -27,6 +27,7 @@ from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import ERROR, OK, WARN, diagnostics
 from navisplit.nodes.parameters import declare, declare_config
 from navisplit.nodes.runtime import WorkerNode, link_key, run
+from navisplit.tracing import Trace
 from navisplit.vehicle.guard import Guard, GuardOutput, Stage
 
 DIAGNOSTICS_PERIOD_S = 1.0
@@ -46,6 +47,7 @@ class GuardNode(WorkerNode):
         self._answered_ns = self._sent_ns = 0
         self._stage: Stage | None = None
         self._unreadable = 0
+        self._trace = Trace.of("guard_node")
         self._command = self.create_publisher(TwistStamped, "cmd_vel", qos.SENSOR)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.STATE)
         self.create_subscription(CompressedImage, "features", self._on_features, qos.PACKETS)
@@ -66,6 +68,7 @@ class GuardNode(WorkerNode):
         self._velocity = messages.odometry_from(message).velocity
 
     def _on_answer(self, message: UInt8MultiArray) -> None:
+        began_ns = time.monotonic_ns()
         try:
             answer = wire.decode(bytes(message.data), self._key)
         except PacketError as error:
@@ -79,6 +82,7 @@ class GuardNode(WorkerNode):
         if reason is None:
             self._answered_ns = answer.stamp_ns
             self._on_timer()  # at once: waiting for the timer would add half a period to every command's age
+            self._trace.span("guard", answer.stamp_ns, began_ns)
         else:
             self.get_logger().debug(f"answer refused: {reason}")
 

@@ -27,6 +27,7 @@ from navisplit.nodes import messages, qos
 from navisplit.nodes.models import OnboardModels, load_onboard
 from navisplit.nodes.parameters import declare, declare_config
 from navisplit.nodes.runtime import WorkerNode, link_key, run
+from navisplit.tracing import Trace
 
 REMEMBERED = 64  # odometry messages and stamps of frames sent
 
@@ -45,6 +46,10 @@ class HeadNode(WorkerNode):
         config = FlightConfig(models=models, branch=branch, byte_weight=weight, camera=camera, guard=guard)
         self._models = load(config)
         self._onboard = self._models.onboard(self._key, most, camera.period_ns * 1e-9)
+        self._trace = Trace.of("head_node")
+        for method, stage in (("trunk", "trunk"), ("symbols", "branch")) if self._trace else ():
+            self._trace.watch(self._onboard.head, method, stage)
+        self._trace.watch(self._onboard.gate, "choose", "gate")
         self._select(branch)
         self._odometry: deque[Odometry] = deque(maxlen=REMEMBERED)
         self._sent: deque[int] = deque(maxlen=REMEMBERED)
@@ -97,7 +102,8 @@ class HeadNode(WorkerNode):
             missing = "goal_pose" if self._goal is None else "odom"
             self.get_logger().info(f"waiting for {missing}", once=True)
             return
-        stamp_ns = messages.from_time(message.header.stamp)
+        began_ns = time.monotonic_ns()
+        stamp_ns = self._trace.frame = messages.from_time(message.header.stamp)
         odometry = min(self._odometry, key=lambda o: abs(o.stamp_ns - stamp_ns))
         try:
             rgb = messages.image_array(message)
@@ -109,6 +115,7 @@ class HeadNode(WorkerNode):
         self._sent.append(stamp_ns)
         for packet in sent.packets:
             self._features.publish(messages.feature_message(packet, stamp_ns))
+        self._trace.span("onboard", stamp_ns, began_ns)
         self._branch.publish(String(data=sent.branch))
         self.get_logger().debug(f"{sent.branch} {sent.size} B in {(time.perf_counter_ns() - started) * 1e-6:.1f} ms")
 

@@ -20,7 +20,7 @@ from navisplit.config import CameraConfig, FleetConfig, PolicyConfig
 from navisplit.edge.admission import Change
 from navisplit.edge.fleet import FleetServer, Inbox
 from navisplit.edge.policies import Policy, View, make_policy
-from navisplit.edge.server import EdgeServer
+from navisplit.edge.server import EdgeServer, Reply
 from navisplit.edge.tail import Depth
 from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import ERROR, OK, diagnostics
@@ -28,6 +28,7 @@ from navisplit.nodes.drones import Drones
 from navisplit.nodes.models import load_edge
 from navisplit.nodes.parameters import declare, declare_config
 from navisplit.nodes.runtime import WorkerNode, link_key, run
+from navisplit.tracing import Trace
 from navisplit.wire import VehicleState
 
 IDLE_NS = 500_000_000
@@ -61,6 +62,7 @@ class TailNode(WorkerNode):
         self._server = EdgeServer(tail, lambda: policy(config), camera, model_hash, key=link_key())
         self._fleet = FleetServer(self._server, fleet)
         self._inbox = Inbox()
+        self._trace = Trace.of("tail_node")
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.STATE)
         self._drones = Drones(self, drones, direct, self._on_packet)
         self.create_timer(FIND_PERIOD_S, self._drones.find)
@@ -76,7 +78,9 @@ class TailNode(WorkerNode):
             text = f"packet dropped: format '{message.format}', expected {messages.FEATURE_FORMAT}"
             self.get_logger().error(text, throttle_duration_sec=5.0)
             return
-        self._inbox.put(drone, messages.from_time(message.header.stamp), bytes(message.data))
+        stamp_ns = messages.from_time(message.header.stamp)
+        self._trace.span("received", stamp_ns, time.monotonic_ns())
+        self._inbox.put(drone, stamp_ns, bytes(message.data))
 
     def _work(self) -> None:
         while self._inbox.open:
@@ -85,7 +89,15 @@ class TailNode(WorkerNode):
                 self._fleet.receive(drone, packet, time.monotonic_ns())
             for reply in self._fleet.work(time.monotonic_ns):
                 self._drones.publish(reply)
+                self._note(reply)
             self._tell(time.monotonic_ns())
+
+    def _note(self, reply: Reply) -> None:
+        """How long the edge's stages took; their times of day do not matter."""
+        stamp_ns = reply.packet.stamp_ns
+        self._trace.span("answered", stamp_ns, time.monotonic_ns())
+        for stage, spent_ns in (("decode", reply.decode_ns), ("tail", reply.infer_ns), ("policy", reply.plan_ns)):
+            self._trace.span(stage, stamp_ns, 0, spent_ns)
 
     def _tell(self, now_ns: int) -> None:
         """Log who came, left or was refused, and publish how every drone fares."""
