@@ -102,6 +102,7 @@ class FleetConfig:
     deadline_s: float = 0.15  # from a frame's arrival to its answer: less than the guard's 250 ms, by the way there
     leave_after_s: float = 5.0  # a drone that is silent this long has left: the guard has landed it
     max_batch: int = 8  # frames that the network sees at once
+    common_map: bool = True  # all drones' odometry is in one map: each flies around the others
 
     def __post_init__(self) -> None:
         """Check ranges."""

@@ -12,6 +12,7 @@ from navisplit.config import FleetConfig
 from navisplit.edge.admission import Admission
 from navisplit.edge.schedule import Schedule
 from navisplit.edge.server import EdgeServer, Frame, Reply
+from navisplit.edge.traffic import Traffic
 
 INBOX_PACKETS = 64  # of one drone; a frame has a handful
 
@@ -62,6 +63,7 @@ class FleetServer:
     def __init__(self, server: EdgeServer, config: FleetConfig) -> None:
         self.server = server
         self.admission = Admission(config)
+        self.traffic = Traffic() if config.common_map else None
         self.schedule: Schedule[Frame] = Schedule(round(config.deadline_s * 1e9), config.max_batch)
 
     def receive(self, drone: str, packet: bytes, now_ns: int) -> None:
@@ -70,6 +72,8 @@ class FleetServer:
         if features is None or not self.admission.admit(drone, now_ns, self.schedule.cost_ns):
             return
         frame = self.server.collect(features, now_ns, drone)
+        if self.traffic is not None:
+            self.traffic.note(drone, features.state, now_ns)
         if frame is not None:
             self.schedule.offer(drone, frame, frame.arrived_ns)
 
@@ -79,12 +83,15 @@ class FleetServer:
         for drone in self.admission.leave(now_ns):
             self.server.reset(drone)
             self.schedule.forget(drone)
+            if self.traffic is not None:
+                self.traffic.forget(drone)
         for drone, frame in self.server.overdue(now_ns):
             self.schedule.offer(drone, frame, frame.arrived_ns)
         turn = self.schedule.turn(now_ns)
         if not turn:
             return []
-        replies = self.server.answer(turn)
+        traffic = self.traffic
+        replies = self.server.answer(turn, None if traffic is None else lambda drone: traffic.others(drone, now_ns))
         self.schedule.note(len(turn), clock() - now_ns)
         return replies
 

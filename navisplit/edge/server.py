@@ -19,6 +19,7 @@ from navisplit.config import CameraConfig
 from navisplit.edge.depth_source import Decoded, DepthSource, infer_all
 from navisplit.edge.memory import DepthMemory
 from navisplit.edge.policies import DepthImage, Policy, View
+from navisplit.edge.traffic import Neighbour, drawn_into, give_way
 from navisplit.errors import PacketError
 from navisplit.frames import VelocityCommand
 
@@ -26,6 +27,7 @@ SLICE_TIMEOUT_NS = 30_000_000
 RESTART_AFTER_NS = 1_000_000_000
 """A drone silent this long may start again at any sequence number."""
 MAX_SESSIONS = 64
+OthersOf = Callable[[str], list[Neighbour]]
 _MAX_CLEARANCE_M = 655.0  # what an answer can say
 
 
@@ -157,8 +159,11 @@ class EdgeServer:
             if frame is not None and now_ns - frame.arrived_ns >= SLICE_TIMEOUT_NS
         ]
 
-    def answer(self, batch: Iterable[tuple[str, Frame]]) -> list[Reply]:
-        """Decode, infer, plan and encode, one frame a drone; the network sees all at once. Damaged ones drop out."""
+    def answer(self, batch: Iterable[tuple[str, Frame]], others: OthersOf | None = None) -> list[Reply]:
+        """Decode, infer, plan and encode, one frame a drone; the network sees all at once. Damaged ones drop out.
+
+        ``others``: the drones around one, to be flown around (``navisplit.edge.traffic``).
+        """
         pending = [found for source, frame in batch if (found := self._decode(source, frame)) is not None]
         started = time.perf_counter_ns()
         try:
@@ -168,7 +173,8 @@ class EdgeServer:
                 self._refuse(each.session, error)
             return []
         infer_ns = time.perf_counter_ns() - started
-        return [self._reply(each, depth, infer_ns) for each, depth in zip(pending, depths, strict=True)]
+        near = [[] if others is None else others(each.source) for each in pending]
+        return [self._reply(*each, infer_ns) for each in zip(pending, depths, near, strict=True)]
 
     def due_ns(self) -> int | None:
         """When ``poll`` next has something to do, or None."""
@@ -220,17 +226,21 @@ class EdgeServer:
         decoded = Decoded(first.branch, symbols, mask, memory)
         return _Pending(source, session, frame, decoded, time.perf_counter_ns() - started)
 
-    def _reply(self, pending: _Pending, depth: DepthImage, infer_ns: int) -> Reply:
+    def _reply(self, pending: _Pending, depth: DepthImage, others: list[Neighbour], infer_ns: int) -> Reply:
         session, frame, first = pending.session, pending.frame, pending.frame.first
         session.memory.keep(depth, first.state, first.stamp_ns)
         started = time.perf_counter_ns()
-        decision = session.policy.act(depth, View.of(self.camera, depth.depth), first.state, first.stamp_ns)
+        view = View.of(self.camera, depth.depth)
+        if others:
+            depth = drawn_into(depth, view, first.state, others)
+        decision = session.policy.act(depth, view, first.state, first.stamp_ns)
+        command = give_way(decision.command, first.state, others) if others else decision.command
         plan_ns = time.perf_counter_ns() - started
         packet = wire.AnswerPacket(
             model_hash=self.model_hash,
             sequence=first.sequence,
             stamp_ns=first.stamp_ns,
-            command=decision.command,
+            command=command,
             clearance_m=float(np.clip(decision.clearance_m, 0.0, _MAX_CLEARANCE_M)),
             confidence=float(np.clip(decision.confidence, 0.0, 1.0)),
             branch=first.branch,
