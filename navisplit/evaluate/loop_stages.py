@@ -10,7 +10,7 @@ import numpy as np
 from navisplit.tracing import Span
 
 P50_MS, P99_MS, RATE_HZ, OVERHEAD = 35.0, 80.0, 15.0, 0.30
-"""Targets, our choice: of the whole loop, of frames answered a second, of what is neither rendering nor networks."""
+"""Targets, our choice: of the whole loop, of pictures a second, of what is neither rendering nor networks."""
 
 POINTS = ("render", "picture", "onboard", "received", "answered", "guard", "command")
 """Spans without which a frame did not cross the whole loop."""
@@ -72,7 +72,8 @@ class LoopTimes:
 
     frames: int  # that crossed the whole loop
     pictures: int  # that were taken
-    rate_hz: float
+    skipped: int  # of them by the gate, which sends nothing where the edge's last answer still holds
+    rate_hz: float  # pictures a second
     total: StageRow
     stages: tuple[StageRow, ...]
     overhead: float  # median share of the loop that is neither rendering nor networks
@@ -104,10 +105,12 @@ def loop_times(spans: Iterable[Span], skip: int = 20) -> LoopTimes | None:
     totals = [(f["command"].ended_ns - f["picture"].began_ns) * 1e-6 for f in crossed]
     spent = {name: [measure(f) for f in crossed] for name, measure in STAGES.items()}
     useful = np.sum([spent[name] for name in NOT_OVERHEAD], axis=0)
-    ends = sorted(f["command"].ended_ns for f in crossed)
+    later = [frames[stamp] for stamp in taken[skip:]]
+    ends = [f["picture"].ended_ns for f in later]
     return LoopTimes(
         frames=len(crossed),
-        pictures=len(taken) - skip,
+        pictures=len(later),
+        skipped=sum("onboard" in f and "branch" not in f for f in later),
         rate_hz=(len(ends) - 1) / max((ends[-1] - ends[0]) * 1e-9, 1e-9),
         total=StageRow.of("camera to command", totals),
         stages=tuple(StageRow.of(name, times) for name, times in spent.items()),

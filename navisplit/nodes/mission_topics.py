@@ -16,7 +16,7 @@ from navisplit import wire
 from navisplit.errors import PacketError
 from navisplit.evaluate.flight_log import FlightLog
 from navisplit.nodes import messages, qos
-from navisplit.nodes.diagnostics import of_part
+from navisplit.nodes.diagnostics import ERROR, of_part
 
 
 def listen(node: Node, log: FlightLog, key: bytes | None, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
@@ -40,6 +40,8 @@ def listen(node: Node, log: FlightLog, key: bytes | None, now_ns: Callable[[], i
     def on_diagnostics(array: DiagnosticArray) -> None:
         for status in of_part(node, "guard", array):
             log.on_guard(status.message, {pair.key: int(pair.value) for pair in status.values})
+        for status in of_part(node, "edge", array):
+            log.on_edge(status.message if status.level == ERROR else "", now_ns())
 
     node.create_subscription(OdometryMessage, "odom", on_odometry, qos.SENSOR)
     node.create_subscription(CompressedImage, "features", on_features, qos.PACKETS)

@@ -50,8 +50,14 @@ def test_slow_frames_show_in_the_tail_and_not_in_the_median():
 def test_frames_that_did_not_cross_the_whole_loop_are_counted_and_left_out():
     lost = [span for span in frame(3) if span.stage != "answered"]
     times = loop_times([span for k in (0, 1, 2) for span in frame(k)] + lost, skip=1)
-    assert (times.frames, times.pictures) == (2, 3)
+    assert (times.frames, times.pictures, times.skipped) == (2, 3, 0)
     assert loop_times(lost) is None
+
+
+def test_a_frame_that_the_gate_skips_is_counted_as_such():
+    skipped = [span for span in frame(3) if span.stage in ("picture", "render", "onboard", "trunk", "gate")]
+    times = loop_times([span for k in (0, 1, 2) for span in frame(k)] + skipped, skip=0)
+    assert (times.frames, times.pictures, times.skipped) == (3, 4, 1)
 
 
 def test_of_several_packets_of_a_frame_the_first_counts():
