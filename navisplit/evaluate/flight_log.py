@@ -199,11 +199,12 @@ class FlightLog:
             return Outcome.OUT_OF_BOUNDS, f"z = {position[2]:.2f} m, airspace {low:g} to {high:g} m"
         if np.linalg.norm(position - self.route.goal) <= self.config.policy.goal_radius_m:
             return Outcome.SUCCESS, ""
-        if self._refused_ns is not None and not self._answered and (now_ns - self._refused_ns) * 1e-9 > REFUSED_S:
+        asks = self._refused_ns is not None and not self._answered
+        if asks and (now_ns - (self._refused_ns or 0)) * 1e-9 > REFUSED_S:
             return Outcome.ERROR, f"the edge server does not serve this drone: {self.refusal}"
-        if self.stage == "land":
+        if self.stage == "land" and not asks:
             return Outcome.FAILSAFE, "the guard lands: no fresh command"
-        if self.elapsed_s >= self._time_limit_s:
+        if self.elapsed_s >= self._time_limit_s and not asks:
             return Outcome.TIMEOUT, f"after {self._time_limit_s:.0f} s"
         if (now_ns - self._heard_ns) * 1e-9 > SILENCE_S:
             return Outcome.ERROR, f"no odometry for {SILENCE_S:.0f} s"

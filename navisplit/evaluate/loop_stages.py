@@ -99,13 +99,13 @@ def loop_times(spans: Iterable[Span], skip: int = 20) -> LoopTimes | None:
     """Percentiles of every stage; the first ``skip`` frames warm up. None when fewer than two frames crossed."""
     frames = frames_of(spans)
     taken = sorted(stamp for stamp, frame in frames.items() if "picture" in frame)
-    crossed = [frames[stamp] for stamp in taken if all(point in frames[stamp] for point in POINTS)][skip:]
+    later = [frames[stamp] for stamp in taken[skip:]]
+    crossed = [frame for frame in later if all(point in frame for point in POINTS)]
     if len(crossed) < 2:
         return None
     totals = [(f["command"].ended_ns - f["picture"].began_ns) * 1e-6 for f in crossed]
     spent = {name: [measure(f) for f in crossed] for name, measure in STAGES.items()}
     useful = np.sum([spent[name] for name in NOT_OVERHEAD], axis=0)
-    later = [frames[stamp] for stamp in taken[skip:]]
     ends = [f["picture"].ended_ns for f in later]
     return LoopTimes(
         frames=len(crossed),

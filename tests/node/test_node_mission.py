@@ -151,8 +151,9 @@ def test_what_the_guard_counted_is_in_the_report():
 
 
 def test_a_drone_that_the_edge_refuses_is_reported_with_the_reason_and_not_waited_for():
-    made = log(started=False)
+    made = log(started=False, timeout_s=2.0)
     made.on_edge("refused: all 2 seats are taken", LATER)
+    made.on_guard("land", {})
     assert "all 2 seats" in made.status()
     made.on_odometry(state(40), LATER + int(9e9))
     assert made.judge(LATER + int(9e9)) is None
