@@ -173,8 +173,14 @@ class EdgeServer:
                 self._refuse(each.session, error)
             return []
         infer_ns = time.perf_counter_ns() - started
-        near = [[] if others is None else others(each.source) for each in pending]
-        return [self._reply(*each, infer_ns) for each in zip(pending, depths, near, strict=True)]
+        replies = []
+        for each, depth in zip(pending, depths, strict=True):
+            try:
+                near = [] if others is None else others(each.source)
+                replies.append(self._reply(each, depth, near, infer_ns))
+            except PacketError as error:  # a policy that answers nonsense
+                self._refuse(each.session, error)
+        return replies
 
     def due_ns(self) -> int | None:
         """When ``poll`` next has something to do, or None."""

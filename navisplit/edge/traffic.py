@@ -85,6 +85,8 @@ def give_way(command: VelocityCommand, state: State, others: Sequence[Neighbour]
 
     The fastest of full, half and no speed that keeps APART_M; no speed where none does.
     """
+    if not command.finite:  # nonsense is refused as such, and not made into a stop
+        return command
     crossing = [o for o in others if o.first and np.linalg.norm(o.velocity) >= STILL_MPS]
     for share in (1.0, 0.5):
         velocity = share * np.asarray(command.velocity, float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from test_server import MODEL, MS, Pilot, Source, packet
 
@@ -10,8 +11,10 @@ from navisplit.config import CameraConfig, FleetConfig
 from navisplit.edge.admission import MAX_REMEMBERED, Admission, Change
 from navisplit.edge.depth_source import Decoded
 from navisplit.edge.fleet import INBOX_PACKETS, FleetServer, Inbox
+from navisplit.edge.policies import Decision
 from navisplit.edge.server import EdgeServer
 from navisplit.errors import ConfigError
+from navisplit.frames import VelocityCommand
 
 SECOND = 1_000_000_000
 
@@ -59,6 +62,15 @@ def test_a_damaged_frame_costs_the_others_of_its_turn_nothing():
     server.receive("c", packet(), 0)
     assert [reply.source for reply in server.work(Clock())] == ["a", "c"]
     assert server.figures("b") == {"answered": 0, "replaced": 0, "stale": 0, "refused: PacketError": 1}
+
+
+def test_a_policy_that_answers_nonsense_costs_the_other_drones_nothing():
+    server = fleet()
+    for drone in "abc":
+        server.receive(drone, packet(), 0)
+    server.server.session("b").policy.act = lambda *_: Decision(VelocityCommand(np.full(3, np.nan), 0.0), 1.0, 1.0)
+    assert [reply.source for reply in server.work(Clock())] == ["a", "c"]
+    assert server.figures("b")["refused: BadField"] == 1
 
 
 def test_a_frame_with_lost_slices_is_answered_when_its_patience_is_over():
