@@ -61,6 +61,13 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("exit", "", "true: while the edge is silent, fly the branch set's on-board exit (default: true)"),
     Argument("config", "", "YAML file with settings of the flight, as config/flight.yaml", BOTH),
     Argument("namespace", "drone_1", "namespace of the vehicle's topics", BOTH),
+    Argument(
+        "drones",
+        "1",
+        "how many fly at once (drone_1, drone_2, ..), or their names with commas; edge alone: also * for whoever sends",
+        BOTH,
+    ),
+    Argument("max_drones", "0", "drones that the edge server serves; 0: all of drones, of * what it can answer", BOTH),
     Argument("airsim", "", "HOST:PORT of a running AirSim; empty: start our simulator"),
     Argument("port", "41451", "port of our simulator on 127.0.0.1"),
     Argument("headless", "true", "start our simulator without a status line on the terminal"),
@@ -136,7 +143,7 @@ class FlightPlan:
             "view": truth(given, "view"),
             "view_port": _port(given["view_port"], "view_port", "The page's own is 8080."),
             "timeout_s": _seconds(given, "timeout") if given["timeout"] else None,
-            "seed": _number(given, "seed", int),
+            "seed": number_of(given, "seed", int),
             "record": _absolute(given["record"]) if given["record"] else "",
             "out": _absolute(given["out"] or Path("runs", stamp)),
         }
@@ -152,14 +159,14 @@ def _to_goal(given: Mapping[str, str]) -> dict[str, Any]:
     from navisplit.sim import worlds
 
     path = worlds.find_world(given["world"])
-    return {**where, "world": str(path.absolute()), "origin": _floats(worlds.player_start(path).position)}
+    return {**where, "world": str(path.absolute()), "origin": floats(worlds.player_start(path).position)}
 
 
 def _along_route(given: Mapping[str, str], config: FlightConfig, common: dict[str, Any]) -> FlightPlan:
     from navisplit.sim import worlds
 
     path = worlds.find_world(given["world"])
-    route_id = _number(given, "route", int)
+    route_id = number_of(given, "route", int)
     routes = {route.id: route for route in worlds.read_routes(worlds.routes_for(path))}
     if route_id not in routes:
         raise RouteError(f"World {path.stem} has no route {route_id}: its ids go from {min(routes)} to {max(routes)}.")
@@ -171,10 +178,10 @@ def _along_route(given: Mapping[str, str], config: FlightConfig, common: dict[st
         config=config,
         world=str(path.absolute()),
         route_id=route_id,
-        start=(*_floats(route.start), float(route.start_yaw)),
-        goal=_floats(route.goal),
+        start=(*floats(route.start), float(route.start_yaw)),
+        goal=floats(route.goal),
         length_m=float(route.length_m or 0.0),
-        origin=_floats(worlds.player_start(path).position),
+        origin=floats(worlds.player_start(path).position),
         **common,
     )
 
@@ -189,7 +196,7 @@ def flight_config(given: Mapping[str, str]) -> FlightConfig:
     if given["policy"]:
         policy["name"] = given["policy"]
     if given["speed"]:
-        policy["speed_mps"] = _number(given, "speed", float)
+        policy["speed_mps"] = number_of(given, "speed", float)
     return from_mapping(FlightConfig, {**values, "policy": policy} if policy else values)
 
 
@@ -206,7 +213,8 @@ def read_settings(path: Path) -> dict[str, Any]:
     return values
 
 
-def _number(given: Mapping[str, str], name: str, kind: type) -> Any:
+def number_of(given: Mapping[str, str], name: str, kind: type) -> Any:
+    """An argument as a number. Raises UsageError."""
     try:
         return kind(given[name])
     except ValueError:
@@ -215,7 +223,7 @@ def _number(given: Mapping[str, str], name: str, kind: type) -> Any:
 
 
 def _seconds(given: Mapping[str, str], name: str) -> float:
-    value = _number(given, name, float)
+    value = number_of(given, name, float)
     if not 0 < value < math.inf:
         raise UsageError(f"{name}: expected seconds > 0, got '{given[name]}'.")
     return value
@@ -231,7 +239,7 @@ def truth(given: Mapping[str, str], name: str) -> bool:
 
 def _vector(text: str) -> tuple[float, ...]:
     try:
-        values = _floats(text.replace(",", " ").split())
+        values = floats(text.replace(",", " ").split())
     except ValueError:
         values = ()
     if len(values) != 3 or not all(map(math.isfinite, values)):
@@ -256,5 +264,6 @@ def _absolute(path: str | Path) -> str:
     return str(Path(path).expanduser().absolute())
 
 
-def _floats(values: Iterable[Any]) -> tuple[float, ...]:
+def floats(values: Iterable[Any]) -> tuple[float, ...]:
+    """Plain numbers, as ROS parameters want them."""
     return tuple(float(value) for value in values)

@@ -94,6 +94,23 @@ class PolicyConfig:
 
 
 @dataclass(frozen=True)
+class FleetConfig:
+    """An edge server that many drones share."""
+
+    max_drones: int = 0  # seats; 0: as many as the machine answers, by what a frame costs it
+    rate_hz: float = 10.0  # frames a second of one drone, where the seats follow from that cost
+    deadline_s: float = 0.15  # from a frame's arrival to its answer: less than the guard's 250 ms, by the way there
+    leave_after_s: float = 5.0  # a drone that is silent this long has left: the guard has landed it
+    max_batch: int = 8  # frames that the network sees at once
+    common_map: bool = True  # all drones' odometry is in one map: each flies around the others
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _require(self.max_drones >= 0, self, "max_drones", "a number of drones, or 0")
+        _positive(self, "rate_hz", "deadline_s", "leave_after_s", "max_batch")
+
+
+@dataclass(frozen=True)
 class TimingConfig:
     """Modelled computing times of the offline flights: constants, so that a result does not depend on the machine."""
 

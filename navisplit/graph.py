@@ -6,16 +6,22 @@ arguments (``navisplit.arguments``), so that they cannot drift apart. Nothing he
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from navisplit.arguments import FlightPlan, Side, absolute_namespace, completed, flight_config, truth
+import numpy as np
+
+from navisplit.arguments import FlightPlan, Side, completed, flight_config, truth
 from navisplit.config import FlightConfig, to_mapping
 from navisplit.errors import UsageError, nearest_name
+from navisplit.formation import ANYONE, drone_names, plans_for, seats, vehicle_name
+from navisplit.frames import swap_ned_enu
 
 PACKAGE = "navisplit"
+EDGE_NAMESPACE = "/edge"  # of an edge server that belongs to no one drone
+MISSION = "mission_node"
 ENTRY_POINTS = "navisplit.nodes.start"
 OWN_SIMULATOR_S = 600.0  # it may have to compile its kernels first, on a slow machine that does other things too
 OUTSIDE_SIMULATOR_S = 30.0
@@ -35,6 +41,11 @@ class NodeSpec:
     required: bool = True  # its end is the end of the flight, where it is not started again
     respawn: bool = False  # started again when it is killed (by a signal), but not when it fails with an error
     package: str = PACKAGE
+    label: str = ""  # unique in the graph: of its process, its log, its parameter file; empty: its name
+
+    def __post_init__(self) -> None:
+        """A node that is alone of its kind needs no other label than its name."""
+        object.__setattr__(self, "label", self.label or self.name)
 
     @property
     def name(self) -> str:
@@ -51,6 +62,7 @@ class SimulatorSpec:
     headless: bool
     view_port: int | None = None  # of the live view; None: without one
     weather: str = ""  # empty: as the world has it
+    vehicles: tuple[tuple[str, tuple[float, float, float]], ...] = ()  # name, start NED m from the player start's
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -62,6 +74,9 @@ class SimulatorSpec:
             words += ["--view", "--view-port", str(self.view_port)]
         if self.weather:
             words += ["--weather", self.weather]
+        if self.vehicles:
+            entries = {name: dict(zip("XYZ", place, strict=True)) for name, place in self.vehicles}
+            words += ["--settings", json.dumps({"Vehicles": entries})]
         return tuple(words)
 
 
@@ -93,33 +108,60 @@ def flight_graph(values: Mapping[str, str], *, stamp: str, sides: Iterable[Side]
     if autostart and respawn:
         return graph
     nodes = [
-        dataclasses.replace(
+        replace(
             spec,
             parameters=spec.parameters if autostart else {**spec.parameters, "autostart": False},
             respawn=spec.respawn and respawn,
         )
         for spec in graph.nodes
     ]
-    return dataclasses.replace(graph, nodes=tuple(nodes))
+    return replace(graph, nodes=tuple(nodes))
 
 
 def _graph(given: Mapping[str, str], stamp: str, sides: tuple[Side, ...]) -> Graph:
-    namespace = absolute_namespace(given["namespace"])
+    names = drone_names(given)
     if Side.VEHICLE not in sides:
-        return Graph((_tail(namespace, flight_config(given)),))
-    plan = FlightPlan.from_arguments(given, stamp)
+        return Graph((_tail(names, flight_config(given), seats(given)),))
+    if names == (ANYONE,):
+        raise UsageError("drones: * is for an edge server alone; expected how many fly here, or their names.")
+    plans = plans_for(names, given, stamp)
+    nodes = [node for name, plan in zip(names, plans, strict=True) for node in _vehicle(name, names, plan, sides)]
+    if Side.EDGE in sides:
+        nodes.append(_tail(names, plans[0].config, seats(given)))
+    return Graph(tuple(nodes), _simulator(names, plans) if plans[0].own_simulator else None)
+
+
+def _vehicle(namespace: str, names: Sequence[str], plan: FlightPlan, sides: tuple[Side, ...]) -> list[NodeSpec]:
+    """The nodes of one drone."""
     nodes = [_airsim(namespace, plan), _head(namespace, plan.config), _guard(namespace, plan.config)]
     if plan.config.link != "none":
         nodes.append(_link(namespace, plan))
-    if Side.EDGE in sides:
-        nodes.append(_tail(namespace, plan.config))
     nodes.append(_mission(namespace, plan, edge_is_here=Side.EDGE in sides))
-    return Graph(tuple(nodes), _simulator(plan) if plan.own_simulator else None)
+    if len(names) == 1:
+        return nodes
+    airsim, mission, name = nodes[0], nodes[-1], vehicle_name(namespace)
+    # Frames of all drones have the same names, so each has a tree of its own, and one of them tells the time.
+    own = [("/tf", "tf"), ("/tf_static", "tf_static")] + [("/clock", "clock")] * (namespace != names[0])
+    nodes[0] = replace(airsim, parameters={**airsim.parameters, "vehicle": name}, remappings=tuple(own))
+    fleet = ",".join(map(vehicle_name, names))
+    nodes[-1] = replace(mission, parameters={**mission.parameters, "fleet": fleet})
+    return [replace(node, label=f"{name}.{node.name}") for node in nodes]
 
 
-def _simulator(plan: FlightPlan) -> SimulatorSpec:
+def _simulator(names: Sequence[str], plans: Sequence[FlightPlan]) -> SimulatorSpec:
+    plan = plans[0]
     view_port = plan.view_port if plan.view else None
-    return SimulatorSpec(plan.world, plan.port, plan.headless, view_port, plan.config.weather)
+    return SimulatorSpec(plan.world, plan.port, plan.headless, view_port, plan.config.weather, _starts(names, plans))
+
+
+def _starts(names: Sequence[str], plans: Sequence[FlightPlan]) -> tuple[tuple[str, tuple[float, float, float]], ...]:
+    if len(names) == 1:
+        return ()
+    from navisplit.sim.worlds import player_start
+
+    zero = player_start(plans[0].world).position
+    places = [swap_ned_enu(np.array(plan.origin) - zero).tolist() for plan in plans]
+    return tuple((vehicle_name(name), (x, y, z)) for name, (x, y, z) in zip(names, places, strict=True))
 
 
 def _airsim(namespace: str, plan: FlightPlan) -> NodeSpec:
@@ -155,12 +197,21 @@ def _link(namespace: str, plan: FlightPlan) -> NodeSpec:
     return NodeSpec("link_node", namespace, Side.VEHICLE, parameters, required=False, respawn=True)
 
 
-def _tail(namespace: str, config: FlightConfig) -> NodeSpec:
+def _tail(names: Sequence[str], config: FlightConfig, max_drones: int) -> NodeSpec:
     # Without an emulated radio nothing stands between the two machines: the edge listens to the vehicle directly.
-    direct = (("edge/features", "features"), ("edge/answer", "answer")) if config.link == "none" else ()
-    parameters = {"models": config.models, **_camera(config), **flatten(to_mapping(config.policy), "policy")}
+    parameters = {
+        "models": config.models,
+        "direct": config.link == "none",
+        **_camera(config),
+        **flatten(to_mapping(config.policy), "policy"),
+    }
+    if len(names) > 1 or names == (ANYONE,):
+        expected = 0 if names == (ANYONE,) else len(names)
+        parameters |= {"drones": ",".join(names), "fleet.max_drones": max_drones or expected}
+        parameters["fleet.rate_hz"] = config.camera.rate_hz
+    namespace = names[0] if len(names) == 1 and names != (ANYONE,) else EDGE_NAMESPACE
     # Not required: the vehicle must come down safely without its edge server, and the report must tell of it.
-    return NodeSpec("tail_node", namespace, Side.EDGE, parameters, direct, required=False, respawn=True)
+    return NodeSpec("tail_node", namespace, Side.EDGE, parameters, required=False, respawn=True)
 
 
 def _mission(namespace: str, plan: FlightPlan, edge_is_here: bool) -> NodeSpec:
@@ -178,7 +229,7 @@ def _mission(namespace: str, plan: FlightPlan, edge_is_here: bool) -> NodeSpec:
     }
     if plan.timeout_s is not None:
         parameters["timeout_s"] = plan.timeout_s
-    return NodeSpec("mission_node", namespace, Side.VEHICLE, parameters)
+    return NodeSpec(MISSION, namespace, Side.VEHICLE, parameters)
 
 
 def _patience_s(plan: FlightPlan) -> float:

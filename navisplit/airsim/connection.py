@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from navisplit.airsim.images import decode_scene
+from navisplit.airsim.mounts import Mount, conjugate, measure_mount, quaternion, vector
 from navisplit.airsim.transport import COSYS_SERVER_VERSION, RPCError, install_transport
 from navisplit.errors import SimulatorError
 from navisplit.frames import (
     Odometry,
-    Quaternion,
     Vector,
     VelocityCommand,
     quaternion_from_euler,
@@ -47,14 +47,6 @@ class Collision:
     normal: Vector  # (3,) unit, towards the vehicle
     object_name: str
     penetration: float
-
-
-@dataclass(frozen=True)
-class _Mount:
-    """A camera on the body, FRD."""
-
-    position: Vector
-    orientation: Quaternion
 
 
 def import_airsim() -> ModuleType:
@@ -120,7 +112,7 @@ class AirSimVehicle:
         """``origin_enu`` (3,): where the vehicle's NED origin (its start) is in the map, m."""
         self._client, self._airsim, self._name = client, airsim, vehicle_name
         self._origin = np.asarray(origin_enu, np.float64)
-        self._mounts: dict[str, _Mount] = {}
+        self._mounts: dict[str, Mount] = {}
         self._history: deque[Odometry] = deque(maxlen=128)
         self._mount_lock = threading.Lock()
         with _reported("getServerVersion"):
@@ -134,10 +126,10 @@ class AirSimVehicle:
         k = state.kinematics_estimated
         odometry = Odometry(
             stamp_ns=int(state.timestamp),
-            position=self._origin + swap_ned_enu(_vector(k.position)),
-            orientation=swap_quaternion(_quaternion(k.orientation)),
-            velocity=swap_ned_enu(_vector(k.linear_velocity)),
-            angular_rate=swap_frd_flu(_vector(k.angular_velocity)),
+            position=self._origin + swap_ned_enu(vector(k.position)),
+            orientation=swap_quaternion(quaternion(k.orientation)),
+            velocity=swap_ned_enu(vector(k.linear_velocity)),
+            angular_rate=swap_frd_flu(vector(k.angular_velocity)),
         )
         self._history.append(odometry)
         return odometry
@@ -155,8 +147,8 @@ class AirSimVehicle:
             (response,) = self._client.simGetImages([request], self._name)
         after = self.odometry()
         stamp_ns = int(response.time_stamp)
-        orientation = quaternion_multiply(_quaternion(response.camera_orientation), _conjugate(mount.orientation))
-        position = _vector(response.camera_position) - rotation_matrix(orientation) @ mount.position
+        orientation = quaternion_multiply(quaternion(response.camera_orientation), conjugate(mount.orientation))
+        position = vector(response.camera_position) - rotation_matrix(orientation) @ mount.position
         odometry = replace(
             between(before, after, stamp_ns),
             position=self._origin + swap_ned_enu(position),
@@ -168,12 +160,12 @@ class AirSimVehicle:
         """The last contact; ``has_collided`` is True once a hit. Touching down gently is no hit."""
         with _reported("simGetCollisionInfo"):
             info = self._client.simGetCollisionInfo(self._name)
-        normal = swap_ned_enu(_vector(info.normal))
+        normal = swap_ned_enu(vector(info.normal))
         landing = normal[2] > FLOOR_NORMAL and self._speed_before(int(info.time_stamp)) < LANDING_SPEED_MPS
         return Collision(
             bool(info.has_collided) and not landing,
             int(info.time_stamp),
-            self._origin + swap_ned_enu(_vector(info.position)),
+            self._origin + swap_ned_enu(vector(info.position)),
             normal,
             str(info.object_name),
             float(info.penetration_depth),
@@ -199,10 +191,10 @@ class AirSimVehicle:
         state = self._airsim.KinematicsState()
         north, east, down = swap_ned_enu(np.asarray(position, np.float64) - self._origin).tolist()
         x, y, z, w = swap_quaternion(quaternion_from_euler(0.0, 0.0, yaw)).tolist()
-        vector = self._airsim.Vector3r
-        state.position, state.orientation = vector(north, east, down), self._airsim.Quaternionr(x, y, z, w)
+        make = self._airsim.Vector3r
+        state.position, state.orientation = make(north, east, down), self._airsim.Quaternionr(x, y, z, w)
         for rate in ("linear_velocity", "angular_velocity", "linear_acceleration", "angular_acceleration"):
-            setattr(state, rate, vector())
+            setattr(state, rate, make())
         with _reported("simSetKinematics"):
             self._client.simSetKinematics(state, True, self._name)
             self._client.moveByVelocityAsync(0.0, 0.0, 0.0, SETTLE_S, vehicle_name=self._name).join()
@@ -248,21 +240,11 @@ class AirSimVehicle:
             self._client.enableApiControl(True, self._name)
             self._client.armDisarm(True, self._name)
 
-    def _mount(self, name: str) -> _Mount:
-        """Where a camera sits on the body: measured once, paused, so that both poses are of one moment."""
+    def _mount(self, name: str) -> Mount:
         with self._mount_lock:
             if name not in self._mounts:
                 with _reported("simGetCameraInfo"):
-                    was_paused = bool(self._client.simIsPause())
-                    self._client.simPause(True)
-                    try:
-                        body = self._client.simGetVehiclePose(self._name)
-                        camera = self._client.simGetCameraInfo(name, self._name).pose
-                    finally:
-                        self._client.simPause(was_paused)
-                to_body = _conjugate(_quaternion(body.orientation))
-                offset = rotation_matrix(to_body) @ (_vector(camera.position) - _vector(body.position))
-                self._mounts[name] = _Mount(offset, quaternion_multiply(to_body, _quaternion(camera.orientation)))
+                    self._mounts[name] = measure_mount(self._client, name, self._name)
             return self._mounts[name]
 
 
@@ -278,15 +260,3 @@ def between(before: Odometry, after: Odometry, stamp_ns: int) -> Odometry:
         before.velocity + share * (after.velocity - before.velocity),
         before.angular_rate + share * (after.angular_rate - before.angular_rate),
     )
-
-
-def _vector(v: Any) -> Vector:
-    return np.array([v.x_val, v.y_val, v.z_val], np.float64)
-
-
-def _quaternion(q: Any) -> Quaternion:
-    return np.array([q.x_val, q.y_val, q.z_val, q.w_val], np.float64)
-
-
-def _conjugate(q: Quaternion) -> Quaternion:
-    return np.array([-q[0], -q[1], -q[2], q[3]])

@@ -1,6 +1,6 @@
 """``navisplit bench``: how fast each part is on this machine, and how close the flight is to AirSim's.
 
-Speeds are medians of CPU time on one core.
+Speeds are medians of CPU time on one core; those of the whole loop are of the wall clock.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from navisplit.cli.bench_codec import codec
+from navisplit.cli.bench_loop import loop
 
 if TYPE_CHECKING:
     from navisplit.sim.bench import Row
@@ -92,18 +93,6 @@ def _runtimes(world: str, models: str, frames: int, as_json: bool) -> None:
         return
     for timing in timings:
         typer.echo(f"{timing.part:10s} {timing.runtime:14s} {timing.ms:8.3f} ms  {timing.note}")
-
-
-def loop(
-    world: WorldOption = "forest",
-    models: ModelsOption = "default",
-    branch: Annotated[str, typer.Option("--branch", help="gate, or a branch.")] = "gate",
-    as_json: JsonOption = False,
-) -> None:
-    """The whole loop, stage by stage, in one offline flight: milliseconds a frame."""
-    from navisplit.evaluate.bench import bench_loop
-
-    _print({"loop": bench_loop(world, models, branch)}, as_json)
 
 
 def flight(

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from navisplit.cli.processes import Child, Ended, Interrupted, Line, ProcessGroup
 from navisplit.errors import NaviSplitError, SimulatorError, UsageError
-from navisplit.graph import ENTRY_POINTS, RESPAWN_DELAY_S, Graph, NodeSpec
+from navisplit.graph import ENTRY_POINTS, MISSION, RESPAWN_DELAY_S, Graph, NodeSpec
 
 LOG_FORMAT = "[{severity}] {date_time_with_ms} {name}: {message}"
 LOG_LINE = re.compile(r"\[(?P<severity>[A-Z]+)\] \S+ \S+ (?P<name>\S+): (?P<message>.*)")
-SIMULATOR, MISSION = "simulator", "mission_node"
+SIMULATOR = "simulator"
 VIEW, READY = "view on ", "ready on "  # how the simulator begins the line that names its page, and its last one
 STATUS_LOGGER = "status"  # last part of the logger's name on which mission_node tells how the flight goes
 HIGHEST_SAFE_DOMAIN = 101  # above it, DDS ports run into Linux's ephemeral ones (ROS 2 documentation, "ROS_DOMAIN_ID")
@@ -59,7 +59,7 @@ def node_command(spec: NodeSpec, parameters_file: Path) -> list[str]:
 def write_parameters(spec: NodeSpec, folder: Path) -> Path:
     """The node's parameters as a ROS parameter file (JSON is YAML)."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{spec.name}.yaml"
+    path = folder / f"{spec.label}.yaml"
     path.write_text(json.dumps({"/**": {"ros__parameters": dict(spec.parameters)}}, indent=2) + "\n")
     return path
 
@@ -79,7 +79,7 @@ def run_flight(graph: Graph, out: Path, display: Display, *, alone: bool = True)
             group.start(SIMULATOR, [sys.executable, "-m", "navisplit", *graph.simulator.arguments])
 
         def start(spec: NodeSpec) -> None:
-            group.start(spec.name, node_command(spec, write_parameters(spec, out / "parameters")))
+            group.start(spec.label, node_command(spec, write_parameters(spec, out / "parameters")))
 
         for spec in graph.nodes:
             start(spec)
@@ -87,21 +87,26 @@ def run_flight(graph: Graph, out: Path, display: Display, *, alone: bool = True)
             complete = _watch(group, graph, Respawner(graph, start, display), display)
             if not complete and _has_mission(graph):
                 display.message("Interrupted: ending the flight, writing the report.")
-                group.stop([child for child in group.children if child.name == MISSION], REPORT_PATIENCE_S)
+                group.stop([child for child in group.children if is_mission(child.name)], REPORT_PATIENCE_S)
         finally:  # before the simulator: they talk to it to the last
             group.stop([child for child in group.children if child.name != SIMULATOR])
         return complete
 
 
+def is_mission(label: str) -> bool:
+    """Whether that is a mission's process, of one drone or of one of many."""
+    return label.rpartition(".")[2] == MISSION
+
+
 def _has_mission(graph: Graph) -> bool:
-    return any(spec.name == MISSION for spec in graph.nodes)
+    return any(spec.executable == MISSION for spec in graph.nodes)
 
 
 class Respawner:
     """Starts nodes again that were killed: after a moment, and not for ever."""
 
     def __init__(self, graph: Graph, start: Callable[[NodeSpec], None], display: Display) -> None:
-        self._specs = {spec.name: spec for spec in graph.nodes if spec.respawn}
+        self._specs = {spec.label: spec for spec in graph.nodes if spec.respawn}
         self._start, self._display = start, display
         self._left = dict.fromkeys(self._specs, RESPAWNS)
         self._due: list[tuple[float, NodeSpec]] = []
@@ -126,8 +131,9 @@ class Respawner:
 
 
 def _watch(group: ProcessGroup, graph: Graph, respawner: Respawner, display: Display) -> bool:
-    """Pass on what happens until the mission has ended (True) or the user interrupts it (False)."""
-    required = {SIMULATOR} | {spec.name for spec in graph.nodes if spec.required or not _has_mission(graph)}
+    """Pass on what happens until all missions have ended (True) or the user interrupts them (False)."""
+    required = {SIMULATOR} | {spec.label for spec in graph.nodes if spec.required or not _has_mission(graph)}
+    flying = {spec.label for spec in graph.nodes if spec.executable == MISSION}
     preparing = True  # the simulator, whose lines are news until it is ready; from then on the mission's are
     while True:
         event = group.next_event(respawner.work())
@@ -141,9 +147,11 @@ def _watch(group: ProcessGroup, graph: Graph, respawner: Respawner, display: Dis
         elif isinstance(event, Ended) and respawner.takes(event):
             pass
         elif isinstance(event, Ended) and event.child.name in required:
-            if event.child.name == MISSION and event.exit_code == 0:
+            if event.child.name not in flying or event.exit_code != 0:
+                raise failure(event)
+            flying = flying - {event.child.name}
+            if not flying:
                 return True
-            raise failure(event)
         elif isinstance(event, Ended):
             display.message(f"{event.child.name} has ended (exit code {event.exit_code}); see {event.child.log}")
 
@@ -156,12 +164,13 @@ def show(line: Line, display: Display) -> None:
             tell = display.message if line.text.startswith(VIEW) else display.status
             tell(f"{SIMULATOR}: {line.text}")
         return
-    message = match["message"]
+    drone = line.child.name.rpartition(".")[0]
+    message = f"{drone}: {match['message']}" if drone and is_mission(line.child.name) else match["message"]
     if match["name"].endswith("." + STATUS_LOGGER):
         display.status(message)
     elif match["severity"] in ("WARN", "ERROR", "FATAL"):
-        display.message(f"{line.child.name}: {message}")
-    elif line.child.name == MISSION:
+        display.message(f"{line.child.name}: {match['message']}")
+    elif is_mission(line.child.name):
         display.message(message)
 
 

@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,6 +41,8 @@ def fly(
     exit: Annotated[bool | None, typer.Option("--exit/--no-exit", help=HELP["exit"])] = None,
     config: Annotated[Path | None, typer.Option(help=HELP["config"])] = None,
     namespace: Annotated[str, typer.Option(help=HELP["namespace"])] = "drone_1",
+    drones: Annotated[str, typer.Option(help=HELP["drones"])] = "1",
+    max_drones: Annotated[int, typer.Option(help=HELP["max_drones"])] = 0,
     airsim: Annotated[str | None, typer.Option(metavar="HOST:PORT", help=HELP["airsim"])] = None,
     port: Annotated[int, typer.Option(help=HELP["port"])] = 41451,
     headless: Annotated[bool, typer.Option(help=HELP["headless"])] = True,
@@ -105,14 +107,14 @@ def _fly(given: Mapping[str, str], json_output: bool, sides: tuple[Side, ...]) -
 
     from navisplit.cli.checks import check_before_flight
     from navisplit.cli.flight import Display, run_flight
-    from navisplit.graph import flight_graph
+    from navisplit.graph import MISSION, flight_graph
 
     console = Console(stderr=json_output, highlight=False)
     graph = flight_graph(given, stamp=time.strftime("%Y-%m-%d_%H-%M-%S"), sides=sides)
     check_before_flight(graph)
-    mission = graph.node("mission_node").parameters
-    out = Path(mission["out"])
-    console.print(f"{_aim(mission)}. Logs: {shown(out / 'log')}", markup=False, soft_wrap=True)
+    missions = [spec.parameters for spec in graph.nodes if spec.executable == MISSION]
+    out = Path(missions[0]["out"]).parent if len(missions) > 1 else Path(missions[0]["out"])
+    console.print(f"{_aim(missions)}. Logs: {shown(out / 'log')}", markup=False, soft_wrap=True)
     with console.status("Starting the simulator and the nodes ...") as status:
         display = Display(
             lambda text: console.print(text, markup=False, soft_wrap=True), StatusLine(console, status.update)
@@ -129,10 +131,14 @@ def _fly(given: Mapping[str, str], json_output: bool, sides: tuple[Side, ...]) -
     return 0 if complete else INTERRUPTED
 
 
-def _aim(mission: Mapping[str, Any]) -> str:
-    world = Path(mission["world"]).stem or "of the running AirSim"
-    way = f"route {mission['route']}" if mission["route"] >= 0 else f"to {mission['goal']}"
-    return f"World {world}, {way}, branch {mission['flight.branch']}, link {mission['flight.link']}"
+def _aim(missions: Sequence[Mapping[str, Any]]) -> str:
+    first = missions[0]
+    world = Path(first["world"]).stem or "of the running AirSim"
+    routes = ", ".join(str(mission["route"]) for mission in missions)
+    way = f"to {first['goal']}" if first["route"] < 0 else f"route {routes}"
+    if len(missions) > 1:
+        way = f"{len(missions)} drones on routes {routes}"
+    return f"World {world}, {way}, branch {first['flight.branch']}, link {first['flight.link']}"
 
 
 class StatusLine:
@@ -162,15 +168,12 @@ def print_summary(console: Console, out: Path) -> None:
     """The flight in ten lines, from the files of its report."""
     summary = json.loads((out / "summary.json").read_text())
     with (out / "episodes.csv").open(newline="") as file:
-        (row,) = csv.DictReader(file)
+        rows = list(csv.DictReader(file))
     use = ", ".join(f"{name} {share:.0%}" for name, share in summary["branch_use"].items())
     latency = summary["latency_ms"]
-    detail = f" ({row['detail']})" if row["detail"] else ""
     per_frame, per_metre = _number(summary["bytes_per_frame"]), _number(summary["bytes_per_metre"])
     facts = {
-        "outcome": f"{row['outcome']}{detail}",
-        "time": f"{float(row['time_s']):.1f} s",
-        "path": f"{float(row['path_m']):.1f} m (shortest {float(row['shortest_m']):.1f} m)",
+        **({name: _of_drone(drone) for name, drone in summary.get("drones", {}).items()} or _of_flight(rows[0])),
         "sent": f"{per_frame} B a frame, {per_metre} B a metre",
         "branches": use or "none",
         "camera to command": f"p50 {_number(latency['p50'])} ms, p95 {_number(latency['p95'])} ms",
@@ -178,6 +181,23 @@ def print_summary(console: Console, out: Path) -> None:
     }
     for name, value in facts.items():
         console.print(f"{name:<19}{value}", markup=False, soft_wrap=True)
+
+
+def _of_flight(row: Mapping[str, str]) -> dict[str, str]:
+    detail = f" ({row['detail']})" if row["detail"] else ""
+    return {
+        "outcome": f"{row['outcome']}{detail}",
+        "time": f"{float(row['time_s']):.1f} s",
+        "path": f"{float(row['path_m']):.1f} m (shortest {float(row['shortest_m']):.1f} m)",
+    }
+
+
+def _of_drone(drone: Mapping[str, Any]) -> str:
+    detail = f" ({drone['detail']})" if drone["detail"] else ""
+    near = drone["nearest"]
+    met = "" if near is None else f", {near['distance_m']:.1f} m from {near['drone']} at the nearest"
+    flown = f"{drone['time_s']:.1f} s, {drone['path_m']:.1f} m"
+    return f"{drone['outcome']}{detail}, route {drone['route_id']}, {flown}{met}"
 
 
 def _number(value: float | None) -> str:

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import numpy as np
 
 from navisplit import wire
 from navisplit.config import CameraConfig
+from navisplit.edge.depth_source import Decoded, DepthSource, infer_all
 from navisplit.edge.memory import DepthMemory
 from navisplit.edge.policies import DepthImage, Policy, View
+from navisplit.edge.refusals import InconsistentSlices, NotFeatures, OldFrame, Replayed, WrongModel
+from navisplit.edge.traffic import Neighbour, drawn_into, give_way
 from navisplit.errors import PacketError
 from navisplit.frames import VelocityCommand
 
@@ -27,39 +29,8 @@ SLICE_TIMEOUT_NS = 30_000_000
 RESTART_AFTER_NS = 1_000_000_000
 """A drone silent this long may start again at any sequence number."""
 MAX_SESSIONS = 64
+OthersOf = Callable[[str], list[Neighbour]]
 _MAX_CLEARANCE_M = 655.0  # what an answer can say
-
-
-class WrongModel(PacketError):
-    """The features were made by another branch set than the server's."""
-
-
-class NotFeatures(PacketError):
-    """An answer, where features are expected."""
-
-
-class OldFrame(PacketError):
-    """A slice of a frame that is answered already, or older than one that is."""
-
-
-class Replayed(PacketError):
-    """A signed packet of a frame that is not newer than one answered: recorded, and sent again."""
-
-
-class InconsistentSlices(PacketError):
-    """Two slices of one frame that disagree about the frame."""
-
-
-class DepthSource(Protocol):
-    """What turns the slices of a frame into depth: ``navisplit.edge.tail.Tail``, or the truth in an evaluation."""
-
-    def decode(
-        self, branch_id: int, codec_id: int, shape: tuple[int, int, int], slices: Sequence[bytes | None]
-    ) -> tuple[Any, Any]:
-        """Symbols and erasure mask; a lost slice is None. Raises PacketError."""
-
-    def infer(self, branch_id: int, symbols: Any, mask: Any, memory: Any = None) -> DepthImage:
-        """Depth of the frame; ``memory`` is the last one as seen from here. Raises PacketError (branch, shape)."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +43,7 @@ class Reply:
     state: wire.VehicleState
     source: str
     decode_ns: int  # wall clock, for diagnostics only
+    infer_ns: int  # of the whole batch
     plan_ns: int
 
     @property
@@ -140,49 +112,73 @@ class EdgeServer:
 
     def receive(self, data: bytes, now_ns: int, source: str = "") -> Reply | None:
         """Take one packet; the answer when it completes a frame. Whatever the bytes are, nothing is raised."""
-        packet = self._read(data)
-        return None if packet is None else self._take(packet, now_ns, source)
+        packet = self.accept(data)
+        frame = None if packet is None else self.collect(packet, now_ns, source)
+        return None if frame is None else next(iter(self.answer([(source, frame)])), None)
 
     def receive_all(self, batch: Sequence[bytes], now_ns: int, source: str = "") -> list[Reply]:
         """Take what has come meanwhile, in the order of its arrival: the newest frame's packets. Nothing is raised."""
-        packets = [packet for data in batch if (packet := self._read(data)) is not None]
+        packets = [packet for data in batch if (packet := self.accept(data)) is not None]
         newest = max((packet.sequence for packet in packets), default=0)
         kept = [packet for packet in packets if packet.sequence == newest]
         if len(kept) < len(packets):
             for counter in (self.refused, self.session(source).refused):
                 counter[OldFrame.__name__] += len(packets) - len(kept)
-        return [reply for packet in kept if (reply := self._take(packet, now_ns, source)) is not None]
+        frames = [frame for packet in kept if (frame := self.collect(packet, now_ns, source)) is not None]
+        return self.answer([(source, frame) for frame in frames])
 
-    def _read(self, data: bytes) -> wire.FeaturePacket | None:
-        """The packet in these bytes; None, and counted, where it is not one for this server."""
+    def accept(self, data: bytes) -> wire.FeaturePacket | None:
+        """A packet of features of this server's branch set; None, and counted, for any other bytes."""
         try:
-            packet = wire.decode(data, self._key)
-            self._check(packet)
+            return self._check(wire.decode(data, self._key))
         except PacketError as error:
             self._count(error)
             return None
-        assert isinstance(packet, wire.FeaturePacket)  # as _check has it
-        return packet
 
-    def _take(self, packet: wire.FeaturePacket, now_ns: int, source: str) -> Reply | None:
+    def collect(self, packet: wire.FeaturePacket, now_ns: int, source: str = "") -> Frame | None:
+        """Add a slice to its frame; the frame once it is complete, for ``answer``: it is then no longer kept here."""
         session = self.session(source)
         try:
             frame = self._collect(session, packet, now_ns)
-            return self._answer(session, frame, source) if frame.complete else None
         except PacketError as error:
             self._refuse(session, error)
             return None
+        return _spent(session, frame) if frame.complete else None
 
     def poll(self, now_ns: int) -> list[Reply]:
         """Answers to frames some of whose slices did not come in time; call it every few milliseconds."""
+        return self.answer(self.overdue(now_ns))
+
+    def overdue(self, now_ns: int) -> list[tuple[str, Frame]]:
+        """Frames some of whose slices did not come in time, by drone, for ``answer``: no longer kept here."""
+        late = [(source, session, session.frame) for source, session in self._sessions.items()]
+        return [
+            (source, _spent(session, frame))
+            for source, session, frame in late
+            if frame is not None and now_ns - frame.arrived_ns >= SLICE_TIMEOUT_NS
+        ]
+
+    def answer(self, batch: Iterable[tuple[str, Frame]], others: OthersOf | None = None) -> list[Reply]:
+        """Decode, infer, plan and encode, one frame a drone; the network sees all at once. Damaged ones drop out.
+
+        ``others``: the drones around one, to be flown around (``navisplit.edge.traffic``).
+        """
+        pending = [found for source, frame in batch if (found := self._decode(source, frame)) is not None]
+        started = time.perf_counter_ns()
+        try:
+            depths = infer_all(self.depth_source, [p.decoded for p in pending])
+        except PacketError as error:
+            for each in pending:
+                self._refuse(each.session, error)
+            return []
+        infer_ns = time.perf_counter_ns() - started
         replies = []
-        for source, session in self._sessions.items():
-            if session.frame is None or now_ns - session.frame.arrived_ns < SLICE_TIMEOUT_NS:
-                continue
+        for each, depth in zip(pending, depths, strict=True):
             try:
-                replies.append(self._answer(session, session.frame, source))
-            except PacketError as error:
-                self._refuse(session, error)
+                near = [] if others is None else others(each.source)
+                replies.append(self._reply(each, depth, near, infer_ns))
+            except PacketError as error:  # a policy that answers nonsense
+                self._refuse(each.session, error)
         return replies
 
     def due_ns(self) -> int | None:
@@ -194,7 +190,7 @@ class EdgeServer:
         """Forget a drone's flight; counters of refused packets stay."""
         self._sessions.pop(source, None)
 
-    def _check(self, packet: wire.FeaturePacket | wire.AnswerPacket) -> None:
+    def _check(self, packet: wire.FeaturePacket | wire.AnswerPacket) -> wire.FeaturePacket:
         if not isinstance(packet, wire.FeaturePacket):
             raise NotFeatures("The server expects features and got an answer; is it connected to itself?")
         if packet.model_hash != self.model_hash:
@@ -202,6 +198,7 @@ class EdgeServer:
                 f"Features of branch set {packet.model_hash:08x}, expected {self.model_hash:08x}; "
                 "run the same models on vehicle and edge."
             )
+        return packet
 
     def _collect(self, session: Session, packet: wire.FeaturePacket, now_ns: int) -> Frame:
         """Add a slice to its frame.
@@ -232,23 +229,34 @@ class EdgeServer:
         frame.slices[packet.slice_index] = packet.payload
         return frame
 
-    def _answer(self, session: Session, frame: Frame, source: str) -> Reply:
-        """Infer, plan, encode. The frame is spent, whatever happens."""
-        session.frame = None
-        first = frame.first
-        session.answered, session.answered_stamp_ns = first.sequence, first.stamp_ns
+    def _decode(self, source: str, frame: Frame) -> _Pending | None:
+        """Entropy decoding, and what the drone remembers as seen from here."""
+        session, first = self.session(source), frame.first
         started = time.perf_counter_ns()
-        symbols, mask = self.depth_source.decode(first.branch, first.codec, first.shape, frame.slices)
-        depth = self.depth_source.infer(first.branch, symbols, mask, session.memory.recall(first.state, first.stamp_ns))
+        try:
+            symbols, mask = self.depth_source.decode(first.branch, first.codec, first.shape, frame.slices)
+        except PacketError as error:
+            self._refuse(session, error)
+            return None
+        memory = session.memory.recall(first.state, first.stamp_ns)
+        decoded = Decoded(first.branch, symbols, mask, memory)
+        return _Pending(source, session, frame, decoded, time.perf_counter_ns() - started)
+
+    def _reply(self, pending: _Pending, depth: DepthImage, others: list[Neighbour], infer_ns: int) -> Reply:
+        session, frame, first = pending.session, pending.frame, pending.frame.first
         session.memory.keep(depth, first.state, first.stamp_ns)
-        decoded = time.perf_counter_ns()
-        decision = session.policy.act(depth, View.of(self.camera, depth.depth), first.state, first.stamp_ns)
-        planned = time.perf_counter_ns()
+        started = time.perf_counter_ns()
+        view = View.of(self.camera, depth.depth)
+        if others:
+            depth = drawn_into(depth, view, first.state, others)
+        decision = session.policy.act(depth, view, first.state, first.stamp_ns)
+        command = give_way(decision.command, first.state, others) if others else decision.command
+        plan_ns = time.perf_counter_ns() - started
         packet = wire.AnswerPacket(
             model_hash=self.model_hash,
             sequence=first.sequence,
             stamp_ns=first.stamp_ns,
-            command=decision.command,
+            command=command,
             clearance_m=float(np.clip(decision.clearance_m, 0.0, _MAX_CLEARANCE_M)),
             confidence=float(np.clip(decision.confidence, 0.0, 1.0)),
             branch=first.branch,
@@ -256,7 +264,7 @@ class EdgeServer:
         )
         session.replies += 1
         data = wire.encode(packet, self._key)
-        return Reply(data, packet, depth, first.state, source, decoded - started, planned - decoded)
+        return Reply(data, packet, depth, first.state, pending.source, pending.decode_ns, infer_ns, plan_ns)
 
     def _refuse(self, session: Session, error: PacketError) -> None:
         self._count(error)
@@ -265,6 +273,24 @@ class EdgeServer:
     def _count(self, error: PacketError) -> None:
         self.refused[type(error).__name__] += 1
         self.last_refusal = str(error)
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A frame on its way through ``answer``."""
+
+    source: str
+    session: Session
+    frame: Frame
+    decoded: Decoded
+    decode_ns: int
+
+
+def _spent(session: Session, frame: Frame) -> Frame:
+    """The frame leaves its session, whatever becomes of it: its slices are old from now on."""
+    session.frame = None
+    session.answered, session.answered_stamp_ns = frame.first.sequence, frame.first.stamp_ns
+    return frame
 
 
 def _frame_fields(packet: wire.FeaturePacket) -> tuple[object, ...]:

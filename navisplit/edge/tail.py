@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navisplit.codecs import codec, codec_by_id
+from navisplit.edge.depth_source import Decoded
 from navisplit.errors import PacketError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from navisplit.nets.branch_set import BranchSet, BranchSpec
 
 
@@ -58,21 +61,37 @@ class Tail:
 
         Raises PacketError for an unknown branch or symbols of another shape.
         """
+        return self.infer_many([Decoded(branch_id, symbols, mask, memory)])[0]
+
+    def infer_many(self, frames: Sequence[Decoded]) -> list[Depth]:
+        """Depth of each frame, whatever its branch: each has its own adapter, and the shared body sees all at once.
+
+        Raises PacketError as ``infer``.
+        """
+        import torch
+
+        from navisplit.nets.tail import clip_depth
+
+        with torch.inference_mode():
+            inputs = torch.cat([self._body_input(frame) for frame in frames])
+            log_depth, log_scale = self.branch_set.tail.body(inputs)
+            depths, spreads = clip_depth(log_depth).numpy(), log_scale.exp().numpy()
+        return [Depth(depth, spread) for depth, spread in zip(depths, spreads, strict=True)]
+
+    def _body_input(self, frame: Decoded) -> Tensor:
+        """(1, width, 18, 32)."""
         import torch
 
         from navisplit.nets.memory import as_tensor
-        from navisplit.nets.tail import clip_depth
 
-        spec = self._spec(branch_id)
+        spec, symbols, mask = self._spec(frame.branch_id), frame.symbols, frame.mask
         received = mask.reshape(-1, 1, 1) if mask.ndim == 1 else mask
         if symbols.shape != spec.shape or received.shape[0] != spec.channels:
             raise PacketError(f"Branch '{spec.name}' has symbols {spec.shape}, got {symbols.shape}, mask {mask.shape}.")
-        with torch.inference_mode():
-            values = torch.from_numpy(symbols.astype(np.float32))[None].contiguous(memory_format=torch.channels_last)
-            known = torch.from_numpy(received.astype(np.float32))[None]
-            last = None if memory is None else as_tensor(memory)
-            log_depth, log_scale = self.branch_set.tail(values, known, spec.name, last)
-            return Depth(clip_depth(log_depth)[0].numpy(), log_scale.exp()[0].numpy())
+        values = torch.from_numpy(symbols.astype(np.float32))[None].contiguous(memory_format=torch.channels_last)
+        known = torch.from_numpy(received.astype(np.float32))[None]
+        last = None if frame.memory is None else as_tensor(frame.memory)
+        return self.branch_set.tail.inputs(values, known, spec.name, last)
 
     def _spec(self, branch_id: int) -> BranchSpec:
         spec = self.branch_set.branch_by_id(branch_id)

@@ -27,6 +27,8 @@ from navisplit.vehicle.gate import SKIP
 
 SILENCE_S = 5.0
 """Without odometry for this long the simulator is taken for dead (our choice)."""
+REFUSED_S = 10.0
+"""A drone that the edge server refuses for this long, and that has had no answer, does not fly (our choice)."""
 
 
 class FlightLog:
@@ -38,6 +40,8 @@ class FlightLog:
         self.route, self.config = route, config
         self.model_hash = 0  # of the answers
         self.stage = "brake"  # of the guard
+        self.refusal = ""  # of the edge server, its reason
+        self._refused_ns: int | None = None  # since when, on the steady clock
         self._guard_counters: Counter[str] = Counter()
         self._query = query  # navisplit.sim.render.query.SceneQuery, or None where the world is not known
         self._time_limit_s = timeout_s or Limits().time_s(route.length_m or route.distance_m, config.policy.speed_mps)
@@ -60,6 +64,11 @@ class FlightLog:
     def started(self) -> bool:
         """Whether the vehicle has begun to fly on answers."""
         return self._start_ns is not None
+
+    @property
+    def start_ns(self) -> int:
+        """The vehicle's clock at the start; 0 before it."""
+        return self._start_ns or 0
 
     @property
     def position(self) -> Vector | None:
@@ -103,6 +112,16 @@ class FlightLog:
         self.stage = stage
         self._guard_counters = Counter(counters)
 
+    def on_edge(self, refusal: str, now_ns: int) -> None:
+        """Why the edge server does not serve this drone; empty when it does."""
+        self.refusal = refusal
+        if not refusal:
+            self._refused_ns = None
+        elif self._refused_ns is None and self._odometry:
+            self._refused_ns = now_ns
+            if not self.started:
+                self._begin()  # a flight of which there is nothing to tell but this
+
     def on_packet(self, stamp_ns: int, size: int) -> None:
         """A packet of a frame left the head."""
         if stamp_ns in self._sample_of:
@@ -129,16 +148,19 @@ class FlightLog:
         if stamp_ns == 0 or stamp_ns in self._answered or not self._odometry:
             return
         if self._start_ns is None:
-            self._start_ns, self._started_ns = self._odometry[-1].stamp_ns, self._heard_ns
-            self._samples.clear()
-            self._sample_of.clear()
-            self._note_motion(self._odometry[-1])
+            self._begin()
         self._answered.add(stamp_ns)
         if stamp_ns in self._sample_of:
             vehicle_ns = self._odometry[-1].stamp_ns + (now_ns - self._heard_ns)
             index = self._sample_of[stamp_ns]
             latency_ms = (vehicle_ns - stamp_ns) * 1e-6
             self._samples[index] = dataclasses.replace(self._samples[index], latency_ms=latency_ms)
+
+    def _begin(self) -> None:
+        self._start_ns, self._started_ns = self._odometry[-1].stamp_ns, self._heard_ns
+        self._samples.clear()
+        self._sample_of.clear()
+        self._note_motion(self._odometry[-1])
 
     def on_image(self, rgb: NDArray[np.uint8]) -> None:
         """A picture (H, W, 3) that may end up in the report."""
@@ -177,9 +199,12 @@ class FlightLog:
             return Outcome.OUT_OF_BOUNDS, f"z = {position[2]:.2f} m, airspace {low:g} to {high:g} m"
         if np.linalg.norm(position - self.route.goal) <= self.config.policy.goal_radius_m:
             return Outcome.SUCCESS, ""
-        if self.stage == "land":
+        asks = self._refused_ns is not None and not self._answered
+        if asks and (now_ns - (self._refused_ns or 0)) * 1e-9 > REFUSED_S:
+            return Outcome.ERROR, f"the edge server does not serve this drone: {self.refusal}"
+        if self.stage == "land" and not asks:
             return Outcome.FAILSAFE, "the guard lands: no fresh command"
-        if self.elapsed_s >= self._time_limit_s:
+        if self.elapsed_s >= self._time_limit_s and not asks:
             return Outcome.TIMEOUT, f"after {self._time_limit_s:.0f} s"
         if (now_ns - self._heard_ns) * 1e-9 > SILENCE_S:
             return Outcome.ERROR, f"no odometry for {SILENCE_S:.0f} s"
@@ -189,6 +214,8 @@ class FlightLog:
         """One line for people."""
         if not self._odometry:
             return "waiting for the simulator (the first start on a machine compiles it)"
+        if self.refusal:
+            return f"the edge server does not serve this drone: {self.refusal}"
         if not self.started:
             return "waiting for the first answer of the edge server"
         odometry = self._odometry[-1]

@@ -33,6 +33,7 @@ from navisplit.nodes.frames_tree import FramePublisher
 from navisplit.nodes.parameters import config_of, declare, declare_config, declare_optional_numbers, value_of
 from navisplit.nodes.runtime import run
 from navisplit.nodes.worker import WorkerNode
+from navisplit.tracing import Trace
 from navisplit.vehicle.gate import SKIP
 
 CAMERA_FRAME = "camera_optical"
@@ -40,28 +41,30 @@ COLLISION_PERIOD_S = 0.1
 NAMELESS = "something without a name"  # was hit
 
 
-def connect(host: str, port: int, timeout_s: float, origin: list[float]) -> Any:
+def connect(host: str, port: int, timeout_s: float, origin: list[float], vehicle: str = "") -> Any:
     """A ``navisplit.airsim.AirSimVehicle``; waits for the server up to ``timeout_s``. Raises SimulatorError."""
     from navisplit.airsim import connect as connect_airsim
 
-    return connect_airsim(host, port, timeout_s=timeout_s, origin_enu=tuple(origin))
+    return connect_airsim(host, port, timeout_s=timeout_s, origin_enu=tuple(origin), vehicle_name=vehicle)
 
 
 class AirsimNode(WorkerNode):
     """Polls the vehicle: the state by a timer, the camera in a thread of its own, as a picture takes milliseconds."""
 
-    def __init__(self, connect: Callable[[str, int, float, list[float]], Any] = connect, **node_arguments: Any) -> None:
+    def __init__(self, connect: Callable[..., Any] = connect, **node_arguments: Any) -> None:
         super().__init__("airsim_node", **node_arguments)
         self._connect = connect
         declare(self, "host", "127.0.0.1", "host of the AirSim server")
         declare(self, "port", 41451, "port of the AirSim server", low=1, high=65535)
         declare(self, "connect_timeout_s", 30.0, "how long to wait for the server, s", low=0.0, high=86400.0)
         declare(self, "origin", [0.0, 0.0, 0.0], "the map position of AirSim's NED origin, ENU, m")
+        declare(self, "vehicle", "", "its name in AirSim's settings.json; empty: AirSim's first vehicle")
         declare_optional_numbers(self, "start", "x, y, z, yaw to start from (m, rad); none: take off")
         declare(self, "command_s", 0.3, "how long a velocity command lasts, s", low=0.02, high=10.0)
         declare(self, "state_rate_hz", 50.0, "odometry, imu and clock a second", low=1.0, high=1000.0)
         declare(self, "show_branch", False, "write branch and bytes on the simulator's screen")
         declare_config(self, CameraConfig, "camera")
+        self._trace = Trace.of("airsim_node")
         self._vehicle: Any = None
         self._worker: threading.Thread | None = None
         self._open = threading.Event()
@@ -77,7 +80,7 @@ class AirsimNode(WorkerNode):
         self._commanded_s = -math.inf
         self._holding, self._placed, self._pictures, self._refused = True, False, 0, 0
         self._make_publishers()
-        self._vehicle = self._connect(host, port, patience_s, origin)
+        self._vehicle = self._connect(host, port, patience_s, origin, value_of(self, "vehicle"))
         self.get_logger().info(f"connected to the simulator on {host}:{port}")
 
     def activate(self) -> None:
@@ -152,9 +155,11 @@ class AirsimNode(WorkerNode):
             time.sleep(max(due_s - time.monotonic(), 0.0))
 
     def _publish_picture(self, vehicle: Any) -> None:
+        began_ns = time.monotonic_ns()
         stamp_ns, rgb, odometry = vehicle.camera()
         self._odom.publish(messages.odometry_message(odometry))  # the pose of this very picture, just before it
         self._image.publish(messages.image_message(rgb, stamp_ns, CAMERA_FRAME))
+        self._trace.span("picture", stamp_ns, began_ns)
         intrinsics = self._camera.intrinsics.scaled(rgb.shape[1], rgb.shape[0])
         self._info.publish(messages.camera_info(intrinsics, stamp_ns, CAMERA_FRAME))
 
@@ -185,7 +190,9 @@ class AirsimNode(WorkerNode):
             self._refuse("command dropped: it is not finite")
             return
         self._commanded_s, self._holding = time.monotonic(), False
+        began_ns = time.monotonic_ns()
         self._vehicle.send(command, self._command_s)
+        self._trace.span("command", messages.from_time(message.header.stamp), began_ns)
 
     def _on_branch(self, message: String) -> None:
         self._say("branch: ", message.data)

@@ -26,13 +26,16 @@ def refusals(counts: Mapping[str, int]) -> dict[str, int]:
     return {f"refused: {reason}": count for reason, count in sorted(counts.items())}
 
 
-def diagnostics(node: Node, part: str, level: bytes, message: str, values: Mapping[str, Any]) -> DiagnosticArray:
-    """The status of one part of this vehicle, named ``<namespace>: <part>``."""
+def diagnostics(
+    node: Node, part: str, level: bytes, message: str, values: Mapping[str, Any], *, of: str = ""
+) -> DiagnosticArray:
+    """The status of one part of a vehicle, named ``<namespace>: <part>``; ``of``: its namespace, if not the node's."""
+    namespace = of or node.get_namespace()
     status = DiagnosticStatus(
         level=level,
-        name=f"{node.get_namespace().strip('/')}: {part}",
+        name=f"{namespace.strip('/')}: {part}",
         message=message,
-        hardware_id=node.get_namespace(),
+        hardware_id=namespace,
         values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
     )
     array = DiagnosticArray(status=[status])

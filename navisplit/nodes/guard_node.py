@@ -33,6 +33,7 @@ from navisplit.nodes.diagnostics import ERROR, OK, WARN, Health, refusals
 from navisplit.nodes.parameters import config_of, declare, declare_config, value_of
 from navisplit.nodes.runtime import link_key, run
 from navisplit.nodes.worker import WorkerNode
+from navisplit.tracing import Trace
 from navisplit.vehicle.guard import OTHER_MODEL, Guard, GuardOutput, Stage
 
 LEVELS = {Stage.EDGE: OK, Stage.EXIT: WARN, Stage.BRAKE: WARN, Stage.HOLD: ERROR, Stage.LAND: ERROR}
@@ -56,6 +57,7 @@ class GuardNode(WorkerNode):
         self._stage: Stage | None = None
         self._unreadable: Counter[str] = Counter()  # by name of the error
         self._flown = False
+        self._trace = Trace.of("guard_node")
         self._command = self.advertise(TwistStamped, "cmd_vel", qos.SENSOR)
 
     def activate(self) -> None:
@@ -95,6 +97,7 @@ class GuardNode(WorkerNode):
         self._guard.note_exit(command, self._now_ns())
 
     def _on_answer(self, message: UInt8MultiArray) -> None:
+        began_ns = time.monotonic_ns()
         try:
             answer = wire.decode(bytes(message.data), self._key)
         except PacketError as error:
@@ -108,6 +111,7 @@ class GuardNode(WorkerNode):
         if reason is None:
             self._answered_ns = answer.stamp_ns
             self._on_timer()  # at once: waiting for the timer would add half a period to every command's age
+            self._trace.span("guard", answer.stamp_ns, began_ns)
         elif reason == OTHER_MODEL:
             ours = f"{self._guard.model_hash or 0:08x}"
             self.complain(

@@ -30,6 +30,7 @@ from navisplit.nodes.parameters import config_of, declare, declare_config, value
 from navisplit.nodes.peers import Half, Peer
 from navisplit.nodes.runtime import link_key, run
 from navisplit.nodes.worker import WorkerNode
+from navisplit.tracing import Trace
 
 REMEMBERED = 64  # odometry messages and stamps of frames sent
 
@@ -67,6 +68,10 @@ class HeadNode(WorkerNode):
         self._onboard.set_branch(branch)
         half = Half.of(models, self._models.hash)
         self._edge = Peer(self, "tail", half, lambda text: self.complain("misfit", text))
+        self._trace = Trace.of("head_node")
+        for method, stage in (("trunk", "trunk"), ("symbols", "branch")) if self._trace else ():
+            self._trace.watch(self._onboard.head, method, stage)
+        self._trace.watch(self._onboard.gate, "choose", "gate")
         self._odometry: deque[Odometry] = deque(maxlen=REMEMBERED)
         self._sent: deque[int] = deque(maxlen=REMEMBERED)
         self._goal: Vector | None = None
@@ -133,7 +138,8 @@ class HeadNode(WorkerNode):
         if self._goal is None or missing:
             self.get_logger().info(f"waiting for {missing}", once=True)
             return
-        stamp_ns = messages.from_time(message.header.stamp)
+        began_ns = time.monotonic_ns()
+        stamp_ns = self._trace.frame = messages.from_time(message.header.stamp)
         odometry = min(self._odometry, key=lambda o: abs(o.stamp_ns - stamp_ns))
         try:
             rgb = messages.image_array(message)
@@ -150,6 +156,7 @@ class HeadNode(WorkerNode):
             self._features.publish(messages.feature_message(packet, stamp_ns))
         if sent.exit is not None:
             self._exit.publish(messages.command_message(sent.exit, stamp_ns))
+        self._trace.span("onboard", stamp_ns, began_ns)
         self._branch.publish(String(data=sent.branch))
         self.get_logger().debug(f"{sent.branch} {sent.size} B in {self._took_ms:.1f} ms")
 

@@ -15,7 +15,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
 from navisplit.arguments import Side, arguments_for
-from navisplit.graph import RESPAWN_DELAY_S, Graph, NodeSpec, flight_graph
+from navisplit.graph import MISSION, RESPAWN_DELAY_S, Graph, NodeSpec, flight_graph
 
 REPORT_PATIENCE_S = "20"  # between SIGINT and SIGTERM: mission_node writes the report meanwhile
 
@@ -35,8 +35,17 @@ def _build(context: LaunchContext, sides: Iterable[Side]) -> list[Any]:
 
 
 def launch_actions(graph: Graph) -> list[Any]:
-    """Actions that start a graph. The end of a required process ends the launch."""
-    actions: list[Any] = [_node(spec) for spec in graph.nodes]
+    """Actions that start a graph. The end of a required process ends the launch, the last mission's where all fly."""
+    flying = {spec.label for spec in graph.nodes if spec.executable == MISSION}
+
+    def on_exit(spec: NodeSpec) -> Any:
+        def ended(event: Any, context: LaunchContext) -> Any:
+            flying.discard(spec.label)
+            return _end(spec.label) if event.returncode != 0 or not flying else None
+
+        return ended if spec.executable == MISSION else _on_exit(spec)
+
+    actions: list[Any] = [_node(spec, on_exit(spec)) for spec in graph.nodes]
     if graph.simulator is not None:
         command = [sys.executable, "-m", "navisplit", *graph.simulator.arguments]
         patient = {"sigterm_timeout": REPORT_PATIENCE_S, "output": "screen"}
@@ -44,7 +53,7 @@ def launch_actions(graph: Graph) -> list[Any]:
     return actions
 
 
-def _node(spec: NodeSpec) -> Node:
+def _node(spec: NodeSpec, on_exit: Any) -> Node:
     return Node(
         package=spec.package,
         executable=spec.executable,
@@ -56,7 +65,7 @@ def _node(spec: NodeSpec) -> Node:
         sigterm_timeout=REPORT_PATIENCE_S,
         respawn=spec.respawn,
         respawn_delay=RESPAWN_DELAY_S,
-        on_exit=_on_exit(spec),
+        on_exit=on_exit,
     )
 
 
@@ -65,10 +74,10 @@ def _on_exit(spec: NodeSpec) -> Any:
     if not spec.required:
         return None
     if not spec.respawn:
-        return _end(spec.name)
+        return _end(spec.label)
 
     def on_exit(event: Any, _: LaunchContext) -> EmitEvent | None:
-        return None if event.returncode < 0 else _end(spec.name)  # an error of its own would only come again
+        return None if event.returncode < 0 else _end(spec.label)  # an error of its own would only come again
 
     return on_exit
 

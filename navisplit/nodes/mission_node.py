@@ -21,6 +21,7 @@ from navisplit.config import FlightConfig
 from navisplit.errors import NaviSplitError
 from navisplit.evaluate.bags import describe
 from navisplit.evaluate.episode import Outcome
+from navisplit.evaluate.fleet_flight import Member, join, leave
 from navisplit.evaluate.flight_log import FlightLog
 from navisplit.evaluate.single_flight import load_query, write_flight
 from navisplit.nodes import messages, qos
@@ -45,6 +46,7 @@ class MissionNode(WorkerNode):
         self._query_of = query_of
         declare(self, "world", "", "SDF file of the world, for clearances and the report's map")
         declare(self, "out", "runs/flight", "folder for the report")
+        declare(self, "fleet", "", "drones that fly at once, with commas: one report of all, above out")
         declare(self, "record", "", "MCAP bag to write; empty: none")
         declare(self, "timeout_s", Parameter.Type.DOUBLE, "simulated seconds until the flight has failed")
         declare(self, "start_timeout_s", 150.0, "seconds to wait for the first command", low=0.0, high=1e9)
@@ -61,11 +63,14 @@ class MissionNode(WorkerNode):
     def configure(self) -> None:
         """Check the route, open the bag."""
         self._world, self._out = value_of(self, "world"), Path(value_of(self, "out"))
+        self._fleet = value_of(self, "fleet")
         self._config = config_of(self, FlightConfig, "flight")
         route, timeout_s = self._route(), value_of(self, "timeout_s")
         self._query = self._query_of(self._world)
         if self._query is not None and route.id >= 0:
             check_route(route, self._query)
+        if self._fleet:
+            leave(self._out)
         self._log = FlightLog(route, self._config, query=self._query, timeout_s=timeout_s)
         self._key = link_key()
         self._reported, self._outcome = False, ""
@@ -113,15 +118,12 @@ class MissionNode(WorkerNode):
     def _report(self, outcome: Outcome, detail: str) -> None:
         self._reported, self._outcome = True, json.dumps({"outcome": outcome.value, "detail": detail})
         self.get_logger().info(f"{outcome.value}{': ' if detail else ''}{detail}; writing the report")
-        write_flight(
-            self._out,
-            self._log.episode(outcome, detail),
-            world=self._world,
-            config=self._config,
-            query=self._query,
-            model_hash=self._log.model_hash,
-            real_time_factor=self._log.real_time_factor,
-        )
+        log, episode = self._log, self._log.episode(outcome, detail)
+        about: dict[str, Any] = {"world": self._world, "config": self._config, "query": self._query}
+        write_flight(self._out, episode, **about, model_hash=log.model_hash, real_time_factor=log.real_time_factor)
+        if self._fleet:
+            member = Member(self._out.name, log.start_ns, log.model_hash, log.real_time_factor)
+            join(self._out, self._fleet.split(","), member, episode, **about)
 
     def _tell(self) -> None:
         text = self._log.status()

@@ -15,7 +15,7 @@ from navisplit import wire
 from navisplit.errors import PacketError
 from navisplit.evaluate.flight_log import FlightLog
 from navisplit.nodes import messages, qos
-from navisplit.nodes.diagnostics import of_part
+from navisplit.nodes.diagnostics import ERROR, of_part
 from navisplit.nodes.worker import WorkerNode
 
 
@@ -47,6 +47,8 @@ def listen(
     def on_diagnostics(array: DiagnosticArray) -> None:
         for status in of_part(node, "guard", array):
             log.on_guard(status.message, {pair.key: int(pair.value) for pair in status.values if pair.value.isdigit()})
+        for status in of_part(node, "edge", array):
+            log.on_edge(status.message if status.level == ERROR else "", now_ns())
 
     node.subscribe(OdometryMessage, "odom", on_odometry, qos.SENSOR)
     node.subscribe(CompressedImage, "features", on_features, qos.PACKETS)

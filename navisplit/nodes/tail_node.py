@@ -1,7 +1,8 @@
-"""Tail and policy on the edge server: packets of features in, packets of answers out.
+"""Tail and policy on the edge server: packets of features in, packets of answers out, for one drone or many.
 
-Subscribes ``edge/features``; publishes ``edge/answer`` and, for people and bags, ``edge/depth`` and ``edge/cmd_vel``.
-Where no radio is emulated the graph remaps the first two to ``features`` and ``answer``.
+Subscribes ``edge/features`` of each drone; publishes its ``edge/answer`` and, for people and bags, ``edge/depth`` and
+``edge/cmd_vel``. With ``direct`` no radio is emulated, and the first two are the drone's ``features`` and ``answer``.
+What becomes of each drone is in the log and on ``/diagnostics`` (part ``edge``).
 """
 
 from __future__ import annotations
@@ -9,32 +10,33 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import TwistStamped
-from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import UInt8MultiArray
+from sensor_msgs.msg import CompressedImage
 
-from navisplit.config import CameraConfig, PolicyConfig
+from navisplit.config import CameraConfig, FleetConfig, PolicyConfig
+from navisplit.edge.admission import Change
+from navisplit.edge.fleet import FleetServer, Inbox
 from navisplit.edge.policies import Policy, View, make_policy
 from navisplit.edge.server import EdgeServer, Reply
 from navisplit.edge.tail import Depth
 from navisplit.nodes import messages, qos
-from navisplit.nodes.diagnostics import ERROR, OK, Health, refusals
+from navisplit.nodes.diagnostics import ERROR, OK, Health, diagnostics, refusals
+from navisplit.nodes.drones import Drones
 from navisplit.nodes.models import load_edge
 from navisplit.nodes.parameters import config_of, declare, declare_config, value_of
 from navisplit.nodes.peers import Half, Peer
 from navisplit.nodes.runtime import link_key, run
 from navisplit.nodes.worker import WorkerNode
+from navisplit.tracing import Trace
 from navisplit.wire import VehicleState
 
-BACKLOG = 64  # packets kept for the worker; a frame has a handful
-IDLE_S = 0.5
-REFUSED_PERIOD_S = 0.2
+IDLE_NS = 500_000_000
+FIND_PERIOD_S, REFUSED_PERIOD_S = 1.0, 5.0
+DIAGNOSTICS_PERIOD_NS = 1_000_000_000
 
 
 def rehearse(policy: Policy, camera: CameraConfig) -> None:
@@ -46,10 +48,7 @@ def rehearse(policy: Policy, camera: CameraConfig) -> None:
 
 
 class TailNode(WorkerNode):
-    """Thin shell around ``navisplit.edge.server.EdgeServer``, which runs in a thread of its own.
-
-    Of packets that pile up while a frame is worked on, the server takes the newest frame's: a late answer helps nobody.
-    """
+    """Thin shell around ``navisplit.edge.fleet.FleetServer``, which runs in a thread of its own."""
 
     def __init__(
         self, load: Callable[[str], tuple[Any, int]] = load_edge, policy: Any = make_policy, **node_arguments: Any
@@ -57,8 +56,12 @@ class TailNode(WorkerNode):
         super().__init__("tail_node", **node_arguments)
         self._load, self._make_policy = load, policy
         declare(self, "models", "default", "branch set: a name of models/, or a folder")
+        declare(self, "drones", "", "namespaces with commas; * for whoever sends; empty: the node's own")
+        declare(self, "direct", False, "no emulated radio: hear features and send answer, without edge/")
         declare_config(self, CameraConfig, "camera")
         declare_config(self, PolicyConfig, "policy")
+        declare_config(self, FleetConfig, "fleet")
+        self._drones: Drones | None = None
         self._worker: threading.Thread | None = None
 
     def configure(self) -> None:
@@ -68,33 +71,34 @@ class TailNode(WorkerNode):
         tail, model_hash = self._load(models)
         rehearse(self._make_policy(config), camera)  # an unknown policy is refused now, not at the first frame
         self._server = EdgeServer(tail, lambda: self._make_policy(config), camera, model_hash, key=link_key())
+        self._fleet = FleetServer(self._server, config_of(self, FleetConfig, "fleet"))
         self._vehicle = Peer(self, "head", Half.of(models, model_hash), lambda text: self.complain("misfit", text))
-        self._packets: deque[bytes] = deque(maxlen=BACKLOG)
-        self._wake = threading.Condition()
-        self._open = False
-        self._told = self._answers = 0
+        self._trace = Trace.of("tail_node")
+        self._told = self._diagnosed_ns = self._answers = 0
         self._replied: Reply | None = None
-        self._answer = self.advertise(UInt8MultiArray, "edge/answer", qos.PACKETS)
-        self._depth = self.advertise(Image, "edge/depth", qos.SENSOR)
-        self._command = self.advertise(TwistStamped, "edge/cmd_vel", qos.SENSOR)
-        self.get_logger().info(f"branch set '{models}' ({model_hash:08x}), policy {config.name}")
+        self._edge = self.advertise(DiagnosticArray, "/diagnostics", qos.STATE)
+        self._drones = Drones(self, value_of(self, "drones"), value_of(self, "direct"), self._on_packet)
+        self.get_logger().info(
+            f"branch set '{models}' ({model_hash:08x}), policy {config.name}, drones: {self._drones}"
+        )
 
     def activate(self) -> None:
         """Begin to answer."""
-        self._open = True
-        self._packets.clear()
+        assert self._drones is not None
+        self._inbox = Inbox()
         self._worker = self.start_worker(self._work, "edge server")
         self.subscribe(DiagnosticArray, "/diagnostics", self._vehicle.on_diagnostics, qos.STATE)
-        self.subscribe(CompressedImage, "edge/features", self._on_packet, qos.PACKETS)
+        self._drones.open()
+        self.every(FIND_PERIOD_S, self._drones.find)
         self.every(REFUSED_PERIOD_S, self._tell_refused)
 
     def deactivate(self) -> None:
-        """Stop the worker."""
-        with self._wake:
-            self._open = False
-            self._wake.notify()
+        """Stop the worker, and hear nobody."""
+        self._inbox.close()
         if self._worker is not None:
             self._worker.join(timeout=2.0)
+        if self._drones is not None:
+            self._drones.close()
 
     def health(self) -> Health:
         """What was answered, what was refused by reason, and whether the vehicle fits."""
@@ -107,40 +111,53 @@ class TailNode(WorkerNode):
             return Health(ERROR, self._vehicle.misfit, values)
         return Health(OK, "answering" if self._answers else "waiting for features", values)
 
-    def _on_packet(self, message: CompressedImage) -> None:
+    def _on_packet(self, drone: str, message: CompressedImage) -> None:
         if message.format != messages.FEATURE_FORMAT:
             text = f"packet dropped: format '{message.format}', expected {messages.FEATURE_FORMAT}"
             self.complain("format", text)
             return
-        with self._wake:
-            self._packets.append(bytes(message.data))
-            self._wake.notify()
+        stamp_ns = messages.from_time(message.header.stamp)
+        self._trace.span("received", stamp_ns, time.monotonic_ns())
+        self._inbox.put(drone, stamp_ns, bytes(message.data))
 
     def _work(self) -> None:
-        while self._open:
-            for reply in self._server.receive_all(self._take(), time.monotonic_ns()):
-                self._reply(reply)
-            for reply in self._server.poll(time.monotonic_ns()):
-                self._reply(reply)
+        inbox, drones = self._inbox, self._drones
+        assert drones is not None
+        while inbox.open:
+            patience_ns = self._fleet.patience_ns(time.monotonic_ns(), IDLE_NS)
+            for drone, packet in inbox.take(patience_ns * 1e-9):
+                self._fleet.receive(drone, packet, time.monotonic_ns())
+            for reply in self._fleet.work(time.monotonic_ns):
+                drones.publish(reply)
+                self._note(reply)
+            self._tell(time.monotonic_ns())
 
-    def _take(self) -> list[bytes]:
-        """Wait for packets or for the end of a frame's patience; what has come."""
-        due_ns = self._server.due_ns()
-        patience_s = IDLE_S if due_ns is None else max(due_ns - time.monotonic_ns(), 0) * 1e-9
-        with self._wake:
-            if not self._packets and self._open:
-                self._wake.wait(min(patience_s, IDLE_S))
-            waiting = list(self._packets)
-            self._packets.clear()
-            return waiting
-
-    def _reply(self, reply: Reply) -> None:
+    def _note(self, reply: Reply) -> None:
+        """How long the edge's stages took; their times of day do not matter."""
         self._answers, self._replied = self._answers + 1, reply
-        self._answer.publish(messages.answer_message(reply.answer))
         stamp_ns = reply.packet.stamp_ns
-        self._command.publish(messages.command_message(reply.command, stamp_ns))
-        if reply.depth is not None and self._depth.get_subscription_count() > 0:
-            self._depth.publish(messages.depth_message(reply.depth.depth, stamp_ns, "camera_optical"))
+        self._trace.span("answered", stamp_ns, time.monotonic_ns())
+        for stage, spent_ns in (("decode", reply.decode_ns), ("tail", reply.infer_ns), ("policy", reply.plan_ns)):
+            self._trace.span(stage, stamp_ns, 0, spent_ns)
+
+    def _tell(self, now_ns: int) -> None:
+        """Log who came, left or was refused, and publish how every drone fares."""
+        news = self._fleet.admission.news()
+        for each in news:
+            text = f"{each.drone} {each.change.value}: {each.why}"
+            if each.change is Change.REFUSED:
+                self.get_logger().error(text)
+            else:  # on a line of its own: rclpy wants one severity a line of code
+                self.get_logger().info(text)
+        if news or now_ns - self._diagnosed_ns >= DIAGNOSTICS_PERIOD_NS:
+            self._diagnosed_ns = now_ns
+            for drone, why in self._fleet.admission.refused.items():
+                self._publish(drone, ERROR, f"refused: {why}", {})
+            for drone in self._fleet.admission.served:
+                self._publish(drone, OK, "served", self._fleet.figures(drone))
+
+    def _publish(self, drone: str, level: bytes, text: str, values: dict[str, Any]) -> None:
+        self._edge.publish(diagnostics(self, "edge", level, text, values, of=drone))
 
     def _tell_refused(self) -> None:
         total = sum(self._server.refused.values())

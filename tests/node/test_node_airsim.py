@@ -122,7 +122,7 @@ def test_a_flight_starts_where_the_route_does_or_takes_off(bench):
 def test_without_a_start_it_takes_off_from_where_it_is(bench):
     drone = Drone(bench, {"origin": [5.0, 6.0, 0.5], "port": 5})
     bench.spin_until(lambda: drone.vehicle.took_off, "the take-off")
-    assert drone.asked == [("127.0.0.1", 5, 30.0, [5.0, 6.0, 0.5])]
+    assert drone.asked == [("127.0.0.1", 5, 30.0, [5.0, 6.0, 0.5], "")]
 
 
 def frame_sent(drone: Drone, branch: str, stamp_ns: int, *sizes: int) -> None:

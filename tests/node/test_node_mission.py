@@ -20,7 +20,7 @@ from navisplit.evaluate.episode import Outcome
 from navisplit.evaluate.flight_log import SILENCE_S, FlightLog
 from navisplit.frames import Odometry, VelocityCommand
 from navisplit.nodes import messages, qos
-from navisplit.nodes.diagnostics import OK, WARN, diagnostics
+from navisplit.nodes.diagnostics import ERROR, OK, WARN, diagnostics
 from navisplit.nodes.mission_node import MissionNode
 from navisplit.sim.worlds import Route
 from navisplit.vehicle.gate import SKIP
@@ -150,6 +150,27 @@ def test_what_the_guard_counted_is_in_the_report():
     assert (metrics.stale_commands, metrics.refused_packets) == (4, 5)
 
 
+def test_a_drone_that_the_edge_refuses_is_reported_with_the_reason_and_not_waited_for():
+    made = log(started=False, timeout_s=2.0)
+    made.on_edge("refused: all 2 seats are taken", LATER)
+    made.on_guard("land", {})
+    assert "all 2 seats" in made.status()
+    made.on_odometry(state(40), LATER + int(9e9))
+    assert made.judge(LATER + int(9e9)) is None
+    made.on_odometry(state(50), LATER + int(10.5e9))
+    outcome, detail = made.judge(LATER + int(10.5e9))
+    assert outcome is Outcome.ERROR and "all 2 seats" in detail
+    assert made.episode(outcome, detail).metrics.frames == 0
+
+
+def test_a_drone_that_gets_a_seat_after_all_flies_on():
+    made = log(started=False)
+    made.on_edge("refused: all 2 seats are taken", LATER)
+    made.on_edge("", LATER + int(5e9))
+    made.on_odometry(state(50), LATER + int(20e9))
+    assert made.judge(LATER + int(20e9)) is None and "to go" in made.status()
+
+
 def test_without_a_world_clearances_are_empty_and_not_made_up():
     metrics = log().episode(Outcome.SUCCESS, "").metrics
     assert metrics.clearance_min_m is None and metrics.crowding is None
@@ -178,7 +199,10 @@ def test_the_mission_listens_to_the_guard_of_its_own_vehicle_only(bench, tmp_pat
     say(foreign)
     say(diagnostics(bench.probe, "head", OK, "gate", {"frames": 1}))
     say(diagnostics(bench.probe, "guard", WARN, "hold", {"stale": 7}))
-    bench.spin_until(lambda: node._log.stage != "brake", "the guard heard")
+    say(diagnostics(bench.probe, "edge", ERROR, "refused: full", {}, of="/drone_2"))
+    say(diagnostics(bench.probe, "edge", ERROR, "refused: no seat", {}, of="/drone_1"))
+    bench.spin_until(lambda: node._log.stage != "brake" and bool(node._log.refusal), "the guard heard, and the edge")
+    assert node._log.refusal == "refused: no seat"
     assert node._log.stage == "hold" and node._log._guard_counters == {"stale": 7}
 
 

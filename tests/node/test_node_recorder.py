@@ -12,7 +12,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
-from navisplit.config import CameraConfig, FlightConfig, GuardConfig, PolicyConfig, TimingConfig
+from navisplit.config import CameraConfig, FleetConfig, FlightConfig, GuardConfig, PolicyConfig, TimingConfig
 from navisplit.errors import ConfigError, UsageError
 from navisplit.frames import Odometry, VelocityCommand, quaternion_from_euler
 from navisplit.nodes import messages, qos
@@ -211,7 +211,7 @@ def test_every_setting_of_a_flight_is_described_and_its_default_is_in_range():
     from navisplit.nodes.settings import SETTINGS
 
     known = set()
-    for cls in (FlightConfig, CameraConfig, GuardConfig, PolicyConfig, TimingConfig):
+    for cls in (FlightConfig, CameraConfig, GuardConfig, PolicyConfig, FleetConfig, TimingConfig):
         for field in dataclasses.fields(cls):
             default = getattr(cls(), field.name)
             if dataclasses.is_dataclass(default):

@@ -50,7 +50,7 @@ def test_people_see_depth_and_command_with_the_frames_stamp(bench):
     edge = Edge(bench)
     depths = bench.heard(Image, "edge/depth", qos.SENSOR)
     commands = bench.heard(TwistStamped, "edge/cmd_vel", qos.SENSOR)
-    bench.spin_until(lambda: edge.node._depth.get_subscription_count() > 0, "the match")
+    bench.spin_until(lambda: edge.node.count_subscribers("/drone_1/edge/depth") > 0, "someone who looks at depth")
     edge.send(packet(1))
     bench.spin_until(lambda: depths and commands, "depth and command")
     assert depths[0].encoding == "32FC1"

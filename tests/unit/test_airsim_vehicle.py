@@ -8,6 +8,7 @@ import pytest
 
 from navisplit.airsim.connection import AirSimVehicle, between
 from navisplit.airsim.images import decode_depth, decode_scene
+from navisplit.airsim.mounts import measure_mount
 from navisplit.airsim.transport import RPCError
 from navisplit.errors import SimulatorError
 from navisplit.frames import (
@@ -158,7 +159,15 @@ def test_measuring_a_mount_leaves_the_clock_as_it_was_even_when_it_fails(was_pau
     drone, script = vehicle(simIsPause=was_paused, simGetVehiclePose=None, simGetCameraInfo=RPCError("no camera"))
     with pytest.raises(SimulatorError, match="no camera"):
         drone.camera("nose")
-    assert [arguments for arguments, _ in script.asked("simPause")] == [(True,), (was_paused,)]
+    assert [arguments for arguments, _ in script.asked("simPause")] == ([] if was_paused else [(True,), (False,)])
+
+
+def test_a_mount_is_measured_again_when_time_has_passed_between_the_two_poses():
+    still, moved = (SimpleNamespace(position=xyz(x), orientation=xyzw()) for x in (0.0, 0.1))
+    info = SimpleNamespace(pose=SimpleNamespace(position=xyz(0.5), orientation=xyzw()))
+    _, script = vehicle(simIsPause=True, simGetVehiclePose=[still, moved, still, still], simGetCameraInfo=info)
+    assert measure_mount(script, "0", "").position == pytest.approx([0.5, 0.0, 0.0])
+    assert len(script.asked("simGetCameraInfo")) == 2
 
 
 def test_cosys_pictures_are_not_turned_around():

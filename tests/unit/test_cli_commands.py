@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -153,10 +155,46 @@ def test_options_of_evaluate_go_over_the_file_only_where_they_are_given(tmp_path
 
 def test_bench_prints_the_same_figures_for_people_and_machines(monkeypatch, capsys):
     monkeypatch.setattr("navisplit.evaluate.bench.bench_loop", lambda world, models, branch: {"tail_ms": 1.23456})
-    assert cli.main(["bench", "loop", "--json"]) == 0
+    assert cli.main(["bench", "loop", "--offline", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"loop": {"tail_ms": 1.23456}}
-    assert cli.main(["bench", "loop"]) == 0
+    assert cli.main(["bench", "loop", "--offline"]) == 0
     assert "1.235" in capsys.readouterr().out
+
+
+def test_bench_loop_flies_the_graph_and_prints_what_its_processes_have_traced(monkeypatch, capsys):
+    from test_loop_stages import frame
+
+    from navisplit.tracing import TRACE_VARIABLE
+
+    def fly(graph, out, display):
+        assert graph.node("airsim_node").parameters["camera.rate_hz"] == 20.0
+        lines = [f"{s.stage},{s.stamp_ns},{s.began_ns},{s.ended_ns}" for k in range(40) for s in frame(k)]
+        (Path(os.environ[TRACE_VARIABLE]) / "all.csv").write_text("\n".join(lines))
+        return True
+
+    monkeypatch.delenv(TRACE_VARIABLE, raising=False)
+    monkeypatch.setattr("navisplit.cli.flight.run_flight", fly)
+    monkeypatch.setattr("navisplit.cli.checks.check_before_flight", lambda graph: None)
+    assert cli.main(["bench", "loop", "--rate", "20"]) == 0
+    said = capsys.readouterr().out
+    for row in ("render", "decode", "guard", "camera to command, p50", "MISSED", "met", "upper bounds"):
+        assert row in said
+    assert cli.main(["bench", "loop", "--rate", "20", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["loop"]["total"]["p50_ms"] == pytest.approx(31.0) and "upper bounds" in figures["note"]
+    assert TRACE_VARIABLE not in os.environ
+
+
+def test_bench_loop_of_many_drones_prints_a_row_for_each_number(monkeypatch, capsys):
+    from navisplit.evaluate.edge_load import LoadRow
+
+    rows = [LoadRow(n, min(n, 2), max(n - 2, 0), 9.9, 9.5, 20.0, 45.0, 0.25, 8.0) for n in (1, 2, 4)]
+    monkeypatch.setattr("navisplit.cli.edge_load.measure", lambda *arguments: iter(rows))
+    assert cli.main(["bench", "loop", "--drones", "4"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines[1:4]] == [["1", "1", "0"], ["2", "2", "0"], ["4", "2", "2"]]
+    assert cli.main(["bench", "loop", "--drones", "4", "--json"]) == 0
+    assert [row["refused"] for row in json.loads(capsys.readouterr().out)["edge"]] == [0, 0, 2]
 
 
 def test_train_gate_hands_its_options_on(monkeypatch, tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ HEADER = "id,start_x,start_y,start_z,start_yaw,goal_x,goal_y,goal_z,length_m,min
 @pytest.fixture
 def world(tmp_path: Path) -> str:
     (tmp_path / "w.sdf").write_text(SDF)
-    (tmp_path / "w.routes.csv").write_text(HEADER + "4,0,5,2,1.5,30,5,2,31.5,0.5,7\n5,0,6,2,0,30,6,2,,,\n")
+    (tmp_path / "w.routes.csv").write_text(HEADER + "4,0,5,2,1.5,30,5,2,31.5,0.5,7\n5,0,16,2,0,30,16,2,,,\n")
     return str(tmp_path / "w.sdf")
 
 
@@ -37,7 +38,7 @@ def names(made) -> list[str]:
 
 def test_a_flight_has_the_nodes_of_both_sides_and_a_simulator(world):
     made = graph(world)
-    assert names(made) == ["airsim_node", "head_node", "guard_node", "tail_node", "mission_node"]
+    assert names(made) == ["airsim_node", "head_node", "guard_node", "mission_node", "tail_node"]
     assert {spec.namespace for spec in made.nodes} == {"/drone_1"}
     assert made.simulator.arguments == ("sim", "--world", world, "--port", "41451", "--headless")
 
@@ -71,9 +72,9 @@ def test_depth_for_people_does_not_fill_the_radio_between_the_halves(world):
 
 
 def test_without_a_radio_the_edge_is_wired_to_the_vehicle_and_with_one_through_it(world):
-    assert dict(graph(world).node("tail_node").remappings) == {"edge/features": "features", "edge/answer": "answer"}
+    assert graph(world).node("tail_node").parameters["direct"] is True
     emulated = graph(world, link="lte", seed="7")
-    assert emulated.node("tail_node").remappings == ()
+    assert emulated.node("tail_node").parameters["direct"] is False
     assert emulated.node("link_node").parameters == {"profile": "lte", "seed": 7}
 
 
@@ -132,6 +133,8 @@ OTHER_VALUES = {
     "exit": "false",
     "config": None,
     "namespace": "drone_2",
+    "drones": "2",
+    "max_drones": "1",
     "airsim": "127.0.0.1:41452",
     "port": "41460",
     "headless": "false",
@@ -160,7 +163,8 @@ def test_no_argument_is_declared_and_ignored(world, tmp_path, argument):
     elif argument.name == "config":
         value = str(tmp_path / "flight.yaml")
         Path(value).write_text("byte_weight: 0.25\n")
-    base = {"seed": {"link": "lte"}, "view_port": {"view": "true"}}.get(argument.name, {})
+    bases = {"seed": {"link": "lte"}, "view_port": {"view": "true"}, "max_drones": {"drones": "2"}}
+    base = bases.get(argument.name, {})
     changed = {"world": world, "route": "4", **base, argument.name: value}
     assert flight_graph(changed, stamp="now") != graph(world, **base)
 
@@ -171,8 +175,8 @@ def test_no_argument_of_the_edge_is_declared_and_ignored(tmp_path, name):
     if name == "config":
         value = str(tmp_path / "flight.yaml")
         Path(value).write_text("policy: {goal_radius_m: 1.0}\n")
-    edge = (Side.EDGE,)
-    assert flight_graph({name: value}, stamp="now", sides=edge) != flight_graph({}, stamp="now", sides=edge)
+    edge, base = (Side.EDGE,), {"drones": "*"} if name == "max_drones" else {}
+    assert flight_graph({**base, name: value}, stamp="now", sides=edge) != flight_graph(base, stamp="now", sides=edge)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +199,14 @@ def test_no_argument_of_the_edge_is_declared_and_ignored(tmp_path, name):
         ({"weather": "rain=0.5", "airsim": "127.0.0.1:5"}, UsageError, "simSetWeatherParameter"),
         ({"headless": "maybe"}, UsageError, "true or false"),
         ({"namespace": "1 drone"}, UsageError, "namespace"),
+        ({"drones": "0"}, UsageError, "number > 0"),
+        ({"drones": "a,a"}, UsageError, "different names"),
+        ({"drones": "1 drone,b"}, UsageError, "namespace"),
+        ({"drones": "*"}, UsageError, "edge server alone"),
+        ({"drones": "2", "goal": "1 2 3"}, UsageError, "leave goal away"),
+        ({"drones": "2", "airsim": "127.0.0.1:5"}, UsageError, "leave airsim away"),
+        ({"drones": "3"}, RouteError, "Only 2 of 2 routes"),
+        ({"max_drones": "-1"}, UsageError, "max_drones"),
         ({"config": "/nowhere.yaml"}, ConfigError, "nowhere"),
         ({"wrold": "w"}, UsageError, "Did you mean 'world'"),
     ],
@@ -236,3 +248,43 @@ def test_parameters_have_types_that_ros_can_carry(world):
 def test_a_graph_cannot_be_changed_after_it_was_made(world):
     with pytest.raises(dataclasses.FrozenInstanceError):
         graph(world).nodes[0].executable = "other"
+
+
+def test_a_fleet_has_the_vehicles_nodes_once_a_drone_and_one_simulator_and_edge(world):
+    made = graph(world, drones="2")
+    assert names(made).count("airsim_node") == names(made).count("mission_node") == 2
+    (tail,) = [spec for spec in made.nodes if spec.executable == "tail_node"]
+    assert (tail.namespace, tail.parameters["drones"]) == ("/edge", "/drone_1,/drone_2")
+    assert tail.parameters["fleet.max_drones"] == 2
+    labels = [spec.label for spec in made.nodes]
+    assert len(set(labels)) == len(labels) and "drone_2.head_node" in labels
+    edge = flight_graph({"drones": "2"}, stamp="now", sides=(Side.EDGE,))
+    assert edge.nodes[0].parameters["drones"] == tail.parameters["drones"]
+
+
+def test_each_drone_of_a_fleet_starts_at_a_route_of_its_own_and_the_simulator_puts_it_there(world):
+    made = graph(world, drones="2", record="f.mcap", out="runs/x")
+    airsims = [spec for spec in made.nodes if spec.executable == "airsim_node"]
+    assert [a.parameters["vehicle"] for a in airsims] == ["drone_1", "drone_2"]
+    assert [a.parameters["start"][:3] for a in airsims] == [[0.0, 5.0, 2.0], [0.0, 16.0, 2.0]]
+    assert all(a.parameters["origin"] == a.parameters["start"][:3] for a in airsims)
+    starts = json.loads(made.simulator.arguments[-1])["Vehicles"]  # NED from the player start (1, 2, 0.5)
+    assert starts == {"drone_1": {"X": 3.0, "Y": -1.0, "Z": -1.5}, "drone_2": {"X": 14.0, "Y": -1.0, "Z": -1.5}}
+    missions = [spec.parameters for spec in made.nodes if spec.executable == "mission_node"]
+    assert [m["route"] for m in missions] == [4, 5]
+    assert [Path(m["out"]).name for m in missions] == [Path(m["record"]).stem[2:] for m in missions]
+    assert {m["fleet"] for m in missions} == {"drone_1,drone_2"}
+
+
+def test_one_drone_of_a_fleet_tells_the_time_and_each_has_its_own_tree_of_frames(world):
+    first, second = [spec for spec in graph(world, drones="2").nodes if spec.executable == "airsim_node"]
+    assert dict(first.remappings) == {"/tf": "tf", "/tf_static": "tf_static"}
+    assert dict(second.remappings) == {"/tf": "tf", "/tf_static": "tf_static", "/clock": "clock"}
+
+
+def test_an_edge_server_for_whoever_sends_limits_itself_unless_it_is_told_a_number():
+    def tail(**values: str):
+        return flight_graph({"drones": "*", **values}, stamp="now", sides=(Side.EDGE,)).nodes[0]
+
+    assert (tail().namespace, tail().parameters["drones"], tail().parameters["fleet.max_drones"]) == ("/edge", "*", 0)
+    assert tail(max_drones="5").parameters["fleet.max_drones"] == 5

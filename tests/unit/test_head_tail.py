@@ -4,6 +4,7 @@ import torch
 from depth_fixtures import TINY
 
 from navisplit.codecs import Tables, codec
+from navisplit.edge.depth_source import Decoded
 from navisplit.edge.tail import Tail
 from navisplit.errors import PacketError, UsageError
 from navisplit.nets.branch import HeadNetwork
@@ -132,3 +133,21 @@ def test_a_packet_that_claims_another_shape_or_codec_is_refused(branch_set):
         tail.decode(0, codec("raw8").id, (2, 2, 4), [None])
     with pytest.raises(PacketError):
         tail.infer(0, np.zeros((4, 2, 4), np.int16), np.ones(4, bool))
+
+
+def test_the_tail_infers_many_frames_of_several_branches_as_it_does_one(branch_set):
+    tail = Tail(branch_set)
+    rng = np.random.default_rng(0)
+    frames = []
+    for spec in tail.branch_set.branches * 2:
+        symbols = rng.integers(-3, 4, spec.shape).astype(np.int16)
+        frames.append(Decoded(spec.id, symbols, rng.random(spec.shape) < 0.8))
+    together = tail.infer_many(frames)
+    for frame, depth in zip(frames, together, strict=True):
+        alone = tail.infer(frame.branch_id, frame.symbols, frame.mask)
+        np.testing.assert_allclose(depth.depth, alone.depth, rtol=1e-4)
+        np.testing.assert_allclose(depth.spread, alone.spread, rtol=1e-4)
+    with pytest.raises(PacketError, match="symbols"):
+        tail.infer_many(
+            [*frames, Decoded(frames[0].branch_id, np.zeros((1, 2, 2), np.int16), np.ones((1, 2, 2), bool))]
+        )

@@ -186,3 +186,23 @@ def test_a_node_that_dies_ends_the_flight_and_all_other_processes(tmp_path, monk
     with pytest.raises(NaviSplitError, match="head_node ended .*broken"):
         run_flight(Graph(nodes), tmp_path, Display(lambda _: None, lambda _: None))
     assert len(pids) == 2 and not any(map(alive, pids))
+
+
+def test_a_flight_of_several_ends_with_its_last_mission(tmp_path, monkeypatch):
+    ended, start = [], ProcessGroup.start
+
+    def quick(self, name, command):
+        seconds = {"a.mission_node": 0.2, "b.mission_node": 1.0}.get(name, 60)
+        return start(
+            self, name, python(f"import time; time.sleep({seconds}); print('[INFO] d t x.mission_node: down')")
+        )
+
+    monkeypatch.setattr(ProcessGroup, "start", quick)
+    nodes = [
+        NodeSpec(name, f"/{drone}", Side.VEHICLE, label=f"{drone}.{name}")
+        for drone in "ab"
+        for name in ("head_node", "mission_node")
+    ]
+    assert run_flight(Graph(tuple(nodes)), tmp_path, Display(ended.append, lambda _: None))
+    assert ended[1:] == ["a: down", "b: down"]  # after the ROS domain
+    assert {path.name for path in (tmp_path / "parameters").iterdir()} == {f"{node.label}.yaml" for node in nodes}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +19,7 @@ from navisplit.sim.rpc.mounts import CAMERA, Mount, find_mount
 from navisplit.sim.rpc.service import Later, Service
 from navisplit.sim.rpc.structs import Struct
 from navisplit.sim.rpc.table import ImageRequest, rpc
+from navisplit.tracing import Trace
 
 NEAR_PLANE_CM = 10.0
 FAR_PLANE_CM = 2097152.0 / 8.0  # of an orthographic camera: an eighth of Unreal's largest world
@@ -115,7 +118,20 @@ def get_images(service: Service, requests: list[ImageRequest], vehicle: str, ext
     session = Session(service, vehicle, external)
     shots = [session.shot(request) for request in requests]
     session.close()
-    return Later(lambda: [develop() for develop in shots])
+
+    def develop_all() -> list[Struct]:
+        began_ns = time.monotonic_ns()
+        pictures = [develop() for develop in shots]
+        for picture in pictures[:1]:
+            _trace().span("render", picture["time_stamp"], began_ns)
+        return pictures
+
+    return Later(develop_all)
+
+
+@functools.cache
+def _trace() -> Trace:
+    return Trace.of("simulator")
 
 
 @rpc("camera_name:str image_type:int vehicle_name:str external:bool?", name="simGetImage", differs=_OURS)
