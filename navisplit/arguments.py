@@ -54,6 +54,7 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument(
         "weather", "", "weather of our simulator, in place of the world's: rain=0.5,fog=0.2 (0..1), seed=7, or none"
     ),
+    Argument("fault", "", "faults to order in flight: camera:stuck@5+2,link:off@8 (docs/safety.md)"),
     Argument(
         "policy", "", "policy of the edge server: planner, reactive, learned or learned:FOLDER (default: planner)", BOTH
     ),
@@ -180,6 +181,8 @@ def flight_config(given: Mapping[str, str]) -> FlightConfig:
     """The configuration file, then the arguments over it. Raises ConfigError."""
     values = read_settings(Path(given["config"])) if given["config"] else {}
     values.update({name: given[name] for name in ("branch", "models", "link", "weather") if given.get(name)})
+    if given.get("fault"):
+        values["faults"] = given["fault"]
     policy = dict(values.get("policy") or {})
     if given["policy"]:
         policy["name"] = given["policy"]

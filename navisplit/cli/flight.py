@@ -64,7 +64,9 @@ def run_flight(graph: Graph, out: Path, display: Display) -> bool:
     False: the user interrupted it (the report is written all the same). Raises NaviSplitError where a process that
     the flight needs has failed; no process is left behind either way.
     """
-    with ProcessGroup(out / "log", ros_environment(os.environ)) as group, group.interrupts_as_events():
+    environment = ros_environment(os.environ)
+    display.message(f"ROS domain {environment['ROS_DOMAIN_ID']}: for ros2, and navisplit fault --domain")
+    with ProcessGroup(out / "log", environment) as group, group.interrupts_as_events():
         if graph.simulator is not None:
             group.start(SIMULATOR, [sys.executable, "-m", "navisplit", *graph.simulator.arguments])
         nodes = [

@@ -35,6 +35,7 @@ def fly(
     models: Annotated[str | None, typer.Option(help=HELP["models"])] = None,
     link: Annotated[str | None, typer.Option(help=HELP["link"])] = None,
     weather: Annotated[str | None, typer.Option(help=HELP["weather"])] = None,
+    fault: Annotated[str | None, typer.Option(help=HELP["fault"])] = None,
     policy: Annotated[str | None, typer.Option(help=HELP["policy"])] = None,
     speed: Annotated[float | None, typer.Option(help=HELP["speed"])] = None,
     config: Annotated[Path | None, typer.Option(help=HELP["config"])] = None,

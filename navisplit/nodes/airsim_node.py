@@ -25,8 +25,11 @@ from std_msgs.msg import Bool, String
 
 from navisplit.config import CameraConfig
 from navisplit.errors import NaviSplitError, SimulatorError
+from navisplit.faults.damage import Frame, OfFrames, OfOdometry
+from navisplit.faults.vocabulary import Unit
 from navisplit.frames import Odometry, VelocityCommand
 from navisplit.nodes import messages, qos
+from navisplit.nodes.faults import NodeFaults
 from navisplit.nodes.frames_tree import FramePublisher
 from navisplit.nodes.parameters import declare, declare_config, declare_optional_numbers
 from navisplit.nodes.runtime import WorkerNode, run
@@ -64,6 +67,11 @@ class AirsimNode(WorkerNode):
         self._open = threading.Event()
         self._open.set()
         self._make_publishers()
+        faults = NodeFaults(self)
+        self._show_frame = faults.channel(Unit.CAMERA, OfFrames(), self._publish_frame)
+        self._tell_odometry = faults.channel(
+            Unit.ODOMETRY, OfOdometry(), lambda odometry: self._odom.publish(messages.odometry_message(odometry))
+        )
         self.create_subscription(TwistStamped, "cmd_vel", self._on_command, qos.SENSOR)
         if show_branch:
             self._show_branch()
@@ -108,17 +116,21 @@ class AirsimNode(WorkerNode):
 
     def _publish_picture(self, vehicle: Any) -> None:
         stamp_ns, rgb, odometry = vehicle.camera()
-        self._odom.publish(messages.odometry_message(odometry))  # the pose of this very picture, just before it
-        self._image.publish(messages.image_message(rgb, stamp_ns, CAMERA_FRAME))
-        intrinsics = self._camera.intrinsics.scaled(rgb.shape[1], rgb.shape[0])
-        self._info.publish(messages.camera_info(intrinsics, stamp_ns, CAMERA_FRAME))
+        self._tell_odometry(odometry)  # the pose of this very picture, just before it
+        self._show_frame(Frame(stamp_ns, rgb, odometry))
+
+    def _publish_frame(self, frame: Frame) -> None:
+        height, width = frame.picture.shape[:2]
+        self._image.publish(messages.image_message(frame.picture, frame.stamp_ns, CAMERA_FRAME))
+        intrinsics = self._camera.intrinsics.scaled(width, height)
+        self._info.publish(messages.camera_info(intrinsics, frame.stamp_ns, CAMERA_FRAME))
 
     def _on_state(self) -> None:
         if self._vehicle is None:
             return
         odometry = self._vehicle.odometry()
         before, self._odometry = self._odometry, odometry
-        self._odom.publish(messages.odometry_message(odometry))
+        self._tell_odometry(odometry)
         self._clock.publish(ClockMessage(clock=messages.to_time(odometry.stamp_ns)))
         self._frames.publish(odometry)
         if before is not None and odometry.stamp_ns > before.stamp_ns:

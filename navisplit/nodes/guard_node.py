@@ -23,8 +23,11 @@ from std_msgs.msg import Empty, UInt8MultiArray
 from navisplit import wire
 from navisplit.config import GuardConfig
 from navisplit.errors import PacketError
+from navisplit.faults.damage import OfPackets
+from navisplit.faults.vocabulary import Unit
 from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import ERROR, OK, WARN, diagnostics
+from navisplit.nodes.faults import NodeFaults
 from navisplit.nodes.parameters import declare, declare_config
 from navisplit.nodes.runtime import WorkerNode, link_key, run
 from navisplit.vehicle.guard import Guard, GuardOutput, Stage
@@ -41,7 +44,9 @@ class GuardNode(WorkerNode):
         self._guard = Guard(declare_config(self, GuardConfig, "guard"))
         rate_hz = declare(self, "rate_hz", 50.0, "commands a second")
         self._key = link_key()
-        self._now_ns = now_ns
+        faults = NodeFaults(self)
+        self._now_ns = faults.clock(now_ns)
+        hear = faults.channel(Unit.ANSWER, OfPackets(self._key), self._take)
         self._velocity = np.zeros(3)
         self._answered_ns = self._sent_ns = 0
         self._stage: Stage | None = None
@@ -49,7 +54,7 @@ class GuardNode(WorkerNode):
         self._command = self.create_publisher(TwistStamped, "cmd_vel", qos.SENSOR)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.STATE)
         self.create_subscription(CompressedImage, "features", self._on_features, qos.PACKETS)
-        self.create_subscription(UInt8MultiArray, "answer", self._on_answer, qos.PACKETS)
+        self.create_subscription(UInt8MultiArray, "answer", lambda m: hear(bytes(m.data)), qos.PACKETS)
         self.create_subscription(OdometryMessage, "odom", self._on_odometry, qos.SENSOR)
         self.create_subscription(Empty, "rearm", lambda _: self._guard.rearm(self._now_ns()), qos.STATE)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # the failsafe must not stop with a paused simulation
@@ -58,19 +63,29 @@ class GuardNode(WorkerNode):
 
     def _on_features(self, message: CompressedImage) -> None:
         stamp_ns = messages.from_time(message.header.stamp)
-        if stamp_ns != self._sent_ns:  # a frame's slices share its stamp
-            self._sent_ns = stamp_ns
-            self._guard.note_sent(stamp_ns, self._now_ns())
+        if stamp_ns == self._sent_ns:  # a frame's slices share its stamp
+            return
+        try:
+            packet = wire.decode(bytes(message.data), self._key)
+        except PacketError as error:
+            self._refuse(f"frame not noted: {error}")
+            return
+        self._sent_ns = stamp_ns
+        self._guard.note_sent(stamp_ns, self._now_ns(), packet.model_hash)
 
     def _on_odometry(self, message: OdometryMessage) -> None:
         self._velocity = messages.odometry_from(message).velocity
 
-    def _on_answer(self, message: UInt8MultiArray) -> None:
+    def _refuse(self, why: str) -> None:
+        self._unreadable += 1
+        self.get_logger().error(why, throttle_duration_sec=5.0)
+
+    def _take(self, data: bytes) -> None:
+        """An answer, as it came."""
         try:
-            answer = wire.decode(bytes(message.data), self._key)
+            answer = wire.decode(data, self._key)
         except PacketError as error:
-            self._unreadable += 1
-            self.get_logger().error(f"answer refused: {error}", throttle_duration_sec=5.0)
+            self._refuse(f"answer refused: {error}")
             return
         if not isinstance(answer, wire.AnswerPacket):
             self._unreadable += 1

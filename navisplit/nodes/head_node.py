@@ -78,7 +78,9 @@ class HeadNode(WorkerNode):
         return SetParametersResult(successful=True)
 
     def _on_odometry(self, message: OdometryMessage) -> None:
-        self._odometry.append(messages.odometry_from(message))
+        odometry = messages.odometry_from(message)
+        self._odometry.append(odometry)
+        self._onboard.senses.note(odometry)
 
     def _on_goal(self, message: PoseStamped) -> None:
         self._goal = messages.from_xyz(message.pose.position)
@@ -105,6 +107,9 @@ class HeadNode(WorkerNode):
             sent = self._onboard.process(rgb, odometry, self._goal, stamp_ns, now_ns=time.monotonic_ns())
         except (NaviSplitError, ValueError) as error:
             self.get_logger().error(f"frame dropped: {error}", throttle_duration_sec=5.0)
+            return
+        if sent.refused:
+            self.get_logger().warning(f"frame withheld: {sent.refused}", throttle_duration_sec=1.0)
             return
         self._sent.append(stamp_ns)
         for packet in sent.packets:

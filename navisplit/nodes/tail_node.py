@@ -22,7 +22,10 @@ from navisplit.config import CameraConfig, PolicyConfig
 from navisplit.edge.policies import Policy, View, make_policy
 from navisplit.edge.server import EdgeServer, Reply
 from navisplit.edge.tail import Depth
+from navisplit.faults.damage import OfPackets
+from navisplit.faults.vocabulary import Unit
 from navisplit.nodes import messages, qos
+from navisplit.nodes.faults import NodeFaults, OfStamped
 from navisplit.nodes.models import load_edge
 from navisplit.nodes.parameters import declare, declare_config
 from navisplit.nodes.runtime import WorkerNode, link_key, run
@@ -60,6 +63,11 @@ class TailNode(WorkerNode):
         self._wake = threading.Condition()
         self._open = True
         self._answer = self.create_publisher(UInt8MultiArray, "edge/answer", qos.PACKETS)
+        faults, key = NodeFaults(self), link_key()
+        self._hear = faults.channel(Unit.FEATURES, OfStamped(key), self._keep)
+        self._say = faults.channel(
+            Unit.EDGE, OfPackets(key), lambda data: self._answer.publish(messages.answer_message(data))
+        )
         self._depth = self.create_publisher(Image, "edge/depth", qos.SENSOR)
         self._command = self.create_publisher(TwistStamped, "edge/cmd_vel", qos.SENSOR)
         self.create_subscription(CompressedImage, "edge/features", self._on_packet, qos.PACKETS)
@@ -73,8 +81,12 @@ class TailNode(WorkerNode):
             text = f"packet dropped: format '{message.format}', expected {messages.FEATURE_FORMAT}"
             self.get_logger().error(text, throttle_duration_sec=5.0)
             return
+        self._hear((messages.from_time(message.header.stamp), bytes(message.data)))
+
+    def _keep(self, packet: tuple[int, bytes]) -> None:
+        """Stamp and bytes, for the worker."""
         with self._wake:
-            self._packets.append((messages.from_time(message.header.stamp), bytes(message.data)))
+            self._packets.append(packet)
             self._wake.notify()
 
     def _work(self) -> None:
@@ -99,7 +111,7 @@ class TailNode(WorkerNode):
     def _reply(self, reply: Reply | None) -> None:
         if reply is None:
             return
-        self._answer.publish(messages.answer_message(reply.answer))
+        self._say(reply.answer)
         stamp_ns = reply.packet.stamp_ns
         self._command.publish(messages.command_message(reply.command, stamp_ns))
         if reply.depth is not None and self._depth.get_subscription_count() > 0:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from navisplit import wire
 from navisplit.frames import Odometry, Vector
 from navisplit.vehicle.gate import SKIP, FixedGate, Gate, GateInput
+from navisplit.vehicle.senses import Senses
 
 ROUND_TRIPS = 10  # answers that the round trip is taken from
 UNANSWERED = 64  # frames remembered while they wait for an answer
+WITHHELD = "withheld"  # in the place of a branch: the frame cannot be believed, and is not sent
 
 
 class EncodedFrame(Protocol):
@@ -39,11 +41,12 @@ class FeatureHead(Protocol):
 
 @dataclass(frozen=True)
 class Transmission:
-    """What goes out for one frame; no packets when it is skipped."""
+    """What goes out for one frame; no packets when it is skipped or withheld."""
 
     branch: str
     packets: list[bytes]
     stamp_ns: int
+    refused: str = ""  # why it is withheld
 
     @property
     def size(self) -> int:
@@ -71,6 +74,7 @@ class Onboard:
         self.gate: Gate = FixedGate(gate) if isinstance(gate, str) else gate
         self.model_hash = model_hash
         self.max_frame_bytes = max_frame_bytes
+        self.senses = Senses()
         self._period_s = period_s
         self.answer: wire.AnswerPacket | None = None
         self._chosen_gate = self.gate
@@ -102,10 +106,13 @@ class Onboard:
         now_ns: int,
         budget_bps: float | None = None,
     ) -> Transmission:
-        """Packets for one picture (H, W, 3) captured at ``stamp_ns`` where ``odometry`` says.
+        """Packets for one picture (H, W, 3) captured at ``stamp_ns`` where ``odometry`` says, if both can be believed.
 
         ``now_ns`` is the vehicle's own steady clock: it times round trips, and stamps only name frames.
         """
+        reason = self.senses.refusal(rgb, odometry, stamp_ns)
+        if reason is not None:
+            return Transmission(WITHHELD, [], stamp_ns, reason)
         activations = self.head.trunk(rgb)
         summary = getattr(activations, "summary", None)
         branch = self.gate.choose(

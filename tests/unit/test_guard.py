@@ -191,8 +191,8 @@ def test_late_answers_are_refused():
 
 def test_answers_of_another_model_are_refused():
     """Fault 13: the edge restarts with other models."""
-    guard = Guard(GuardConfig(), model_hash=1)
-    guard.note_sent(0, 0)
+    guard = Guard(GuardConfig())
+    guard.note_sent(0, 0, model_hash=1)
     assert guard.accept(reply(0, model_hash=2), 0) == "other model"
     assert guard.accept(reply(0, model_hash=1), 0) is None
 

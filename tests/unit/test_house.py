@@ -17,6 +17,7 @@ FORBIDDEN = {
         f"navisplit.{room}" for room in ("vehicle", "edge", "nets", "codecs", "nodes", "link", "train", "evaluate")
     ],
     "link": [f"navisplit.{room}" for room in ("vehicle", "edge", "sim", "nets", "codecs", "nodes", "cli")],
+    "faults": [f"navisplit.{room}" for room in ("vehicle", "edge", "sim", "nets", "codecs", "nodes", "link", "cli")],
     "codecs": [f"navisplit.{room}" for room in ("vehicle", "edge", "sim", "nets", "link", "nodes", "cli")],
     "nets": [f"navisplit.{room}" for room in ("vehicle", "edge", "sim", "link", "nodes", "cli")],
     "wire": [f"navisplit.{room}" for room in ("vehicle", "edge", "sim", "nets", "codecs", "link", "nodes", "cli")],
@@ -26,7 +27,7 @@ FORBIDDEN = {
 
 ROS = ("rclpy", "rosidl_runtime_py", "sensor_msgs", "nav_msgs", "geometry_msgs", "std_msgs", "launch_ros")
 ROS_ROOMS = {"nodes", "cli", "graph"}
-PURE_ROOMS = {"wire", "frames", "config", "codecs", "link", "vehicle", "nets"}
+PURE_ROOMS = {"wire", "frames", "config", "codecs", "faults", "link", "vehicle", "nets"}
 GLOBAL_TIME = {
     "time.time",
     "time.time_ns",
