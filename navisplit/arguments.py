@@ -139,12 +139,18 @@ class FlightPlan:
             "out": _absolute(given["out"] or Path("runs", stamp)),
         }
         if given["goal"]:
-            return cls(config=config, **common, **_to_goal(given))
+            return cls(config=config, **common, **_to_goal(given, config))
         return _along_route(given, config, common)
 
 
-def _to_goal(given: Mapping[str, str]) -> dict[str, Any]:
+def _to_goal(given: Mapping[str, str], config: FlightConfig) -> dict[str, Any]:
     where = {"route_id": -1, "start": (), "goal": _vector(given["goal"]), "length_m": 0.0}
+    low, high = config.policy.min_z_m, config.policy.max_z_m
+    if not low <= where["goal"][2] <= high:
+        raise RouteError(
+            f"goal: z = {where['goal'][2]:g} m is outside the airspace, {low:g} to {high:g} m; choose another goal, "
+            "or other limits (policy.min_z_m and max_z_m in --config)."
+        )
     if given["airsim"]:  # a world that only that AirSim knows: its origin is the map's
         return {**where, "world": "", "origin": (0.0, 0.0, 0.0)}
     from navisplit.sim import worlds

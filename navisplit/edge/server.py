@@ -45,6 +45,10 @@ class InconsistentSlices(PacketError):
     """Two slices of one frame that disagree about the frame."""
 
 
+class NotFinite(PacketError):
+    """Depth that is not a number somewhere: the network diverged, or its weights are damaged."""
+
+
 class DepthSource(Protocol):
     """What turns the slices of a frame into depth: ``navisplit.edge.tail.Tail``, or the truth in an evaluation."""
 
@@ -203,6 +207,8 @@ class EdgeServer:
         started = time.perf_counter_ns()
         symbols, mask = self.depth_source.decode(first.branch, first.codec, first.shape, frame.slices)
         depth = self.depth_source.infer(first.branch, symbols, mask, session.memory.recall(first.state, first.stamp_ns))
+        if not np.isfinite(depth.depth).all():
+            raise NotFinite(f"Frame {first.sequence}: its depth is not finite; check the weights.")
         session.memory.keep(depth, first.state, first.stamp_ns)
         decoded = time.perf_counter_ns()
         decision = session.policy.act(depth, View.of(self.camera, depth.depth), first.state, first.stamp_ns)

@@ -87,7 +87,7 @@ class AirsimNode(WorkerNode):
         self._imu = self.create_publisher(Imu, "imu", qos.SENSOR)
         self._collision = self.create_publisher(Bool, "collision", qos.LATCHED)
         self._collision_object = self.create_publisher(String, "collision_object", qos.LATCHED)
-        self._clock = self.create_publisher(ClockMessage, "/clock", qos.SENSOR)
+        self._time = self.create_publisher(ClockMessage, "/clock", qos.SENSOR)
         self._frames = FramePublisher(self, self._camera.offset_x_m, CAMERA_FRAME)
 
     def _show_branch(self) -> None:
@@ -131,7 +131,7 @@ class AirsimNode(WorkerNode):
         odometry = self._vehicle.odometry()
         before, self._odometry = self._odometry, odometry
         self._tell_odometry(odometry)
-        self._clock.publish(ClockMessage(clock=messages.to_time(odometry.stamp_ns)))
+        self._time.publish(ClockMessage(clock=messages.to_time(odometry.stamp_ns)))
         self._frames.publish(odometry)
         if before is not None and odometry.stamp_ns > before.stamp_ns:
             self._imu.publish(messages.imu_message(before, odometry))
