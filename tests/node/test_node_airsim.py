@@ -157,6 +157,7 @@ def test_a_collision_is_told_to_who_comes_later_too(bench):
     assert named[-1].data == "moving_person_00"
 
 
+@pytest.mark.fault(16, does="the vehicle's node ends with the error, and the flight with it")
 def test_a_dead_simulator_ends_the_node_with_its_error(bench):
     drone = Drone(bench)
     bench.spin_until(lambda: drone.node._odometry is not None, "odometry")
@@ -166,6 +167,7 @@ def test_a_dead_simulator_ends_the_node_with_its_error(bench):
         drone.node.finished.result()
 
 
+@pytest.mark.fault(46, does="the subscriber is told, and nothing comes")
 def test_a_subscriber_whose_qos_does_not_fit_hears_of_it(bench):
     Drone(bench)
     events = []

@@ -93,7 +93,7 @@ def test_a_fault_of_the_flights_plan_is_ordered_by_the_mission_when_the_flight_b
     assert row["outcome"] == "failsafe" and float(row["path_m"]) < 4.0
 
 
-@pytest.mark.fault(30, does="does not send a picture that it has seen before from elsewhere")
+@pytest.mark.fault(30, does="does not send a picture that it has seen before from elsewhere, and stops")
 def test_a_frozen_camera_stops_the_vehicle(bench, tmp_path):
     flight = Flight(bench, tmp_path, **{"flight.faults": "camera:stuck@0.3"})
     answers = bench.heard(UInt8MultiArray, "answer", qos.PACKETS)

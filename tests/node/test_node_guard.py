@@ -136,6 +136,7 @@ def test_garbage_and_packets_of_the_other_kind_are_survived(bench):
     assert speed(failsafe.fly(1_000)) == pytest.approx(2.0, abs=0.02)
 
 
+@pytest.mark.fault(50, does="with a key: takes neither an unsigned answer nor an unsigned frame for its own")
 def test_with_a_key_an_unsigned_answer_is_refused(bench, monkeypatch):
     monkeypatch.setenv("NAVISPLIT_LINK_KEY", "11" * 32)
     failsafe = Failsafe(bench)
@@ -154,7 +155,7 @@ def test_diagnostics_name_the_vehicle(bench):
     assert (status.name, status.hardware_id) == ("drone_1: guard", "/drone_1")
 
 
-@pytest.mark.fault(13, does="refuses the answers of the other models, and brakes as if there were none")
+@pytest.mark.fault(13, does="refuses answers of another branch set, and stops as if there were none")
 def test_an_answer_of_another_branch_set_than_the_frames_is_refused(bench):
     failsafe = Failsafe(bench)
     failsafe.send_frame(1_000)

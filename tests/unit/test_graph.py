@@ -182,6 +182,7 @@ def test_no_argument_of_the_edge_is_declared_and_ignored(tmp_path, name):
         ({"wrold": "w"}, UsageError, "Did you mean 'world'"),
     ],
 )
+@pytest.mark.fault(36, does="a goal outside the airspace is refused before the flight")
 def test_bad_input_is_named_before_anything_starts(world, values, error, said):
     with pytest.raises(error, match=said) as caught:
         flight_graph({"world": world, "route": "4", **values}, stamp="now")

@@ -181,3 +181,10 @@ def test_help_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "heavy:"
+
+
+@pytest.mark.fault(35, does="nothing: no part of the flight listens to TF, which is for people and their tools")
+def test_nothing_but_the_publisher_of_frames_knows_tf():
+    using = [p.name for p in sources() if any("tf2" in n for n in imports(ast.parse(p.read_text()), p))]
+    assert using == ["frames_tree.py"]
+    assert "create_subscription" not in (PACKAGE / "nodes" / "frames_tree.py").read_text()
