@@ -7,6 +7,7 @@ ordinary uv with a base colour texture.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from navisplit.sim.worlds.images import albedo_of, jpeg_of
 
 _EXTRAS = "navisplit"
 _DEFAULT_COLOUR = 0.6
+_MAX_COUNT = 20_000_000
+"""Values of one accessor (our choice): 240 MB of vertices."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,20 @@ def read_parts(path: Path) -> dict[str, Part]:
     if not path.is_file():
         raise WorldError(f"Mesh file {path} does not exist. Keep the meshes folder beside the world file.")
     try:
-        loaded = trimesh.load_scene(path, process=False)
+        _check_claims(path)
+        parts = _parts_of(trimesh.load_scene(path, process=False), path)
+    except WorldError:
+        raise
     except Exception as problem:  # trimesh raises whatever its loaders meet: KeyError, struct.error, ValueError ...
         raise WorldError(f"Mesh file {path} cannot be read: {type(problem).__name__}: {problem}.") from problem
+    if not parts:
+        raise WorldError(f"Mesh file {path} holds no triangles.")
+    return parts
+
+
+def _parts_of(loaded: Any, path: Path) -> dict[str, Part]:
+    import trimesh
+
     parts = {}
     unit_m = _collada_unit_m(path) if path.suffix.lower() == ".dae" else 1.0
     for node in loaded.graph.nodes_geometry:
@@ -78,10 +92,32 @@ def read_parts(path: Path) -> dict[str, Part]:
         transform = np.diag([unit_m, unit_m, unit_m, 1.0]) @ placed
         geometry = loaded.geometry[geometry_name]
         if isinstance(geometry, trimesh.Trimesh) and len(geometry.faces):
+            _check_geometry(geometry, f"{path}, mesh '{node}'")
             parts[str(node)] = _part_of(geometry, transform, f"{path.stem}.{node}")
-    if not parts:
-        raise WorldError(f"Mesh file {path} holds no triangles.")
     return parts
+
+
+def _check_claims(path: Path) -> None:
+    """Refuse a GLB whose accessors claim more than a world can hold: one without data is allocated as it claims."""
+    if path.suffix.lower() != ".glb":
+        return
+    with path.open("rb") as file:
+        head = file.read(20)
+        length = int.from_bytes(head[12:16], "little")
+        text = file.read(min(length, path.stat().st_size))
+    accessors = json.loads(text).get("accessors", [])
+    most = max((accessor.get("count", 0) for accessor in accessors), default=0)
+    if not 0 <= most <= _MAX_COUNT:
+        raise WorldError(f"Mesh file {path} claims {most} values in one accessor, expected {_MAX_COUNT} at most.")
+
+
+def _check_geometry(geometry: Any, where: str) -> None:
+    """Corners that exist and are somewhere: the ray caster reads them unchecked."""
+    faces, vertices = np.asarray(geometry.faces), np.asarray(geometry.vertices)
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise WorldError(f"{where}: a face names vertex {faces.max()}, of {len(vertices)}; export the file again.")
+    if not np.isfinite(vertices).all():
+        raise WorldError(f"{where}: a vertex is not finite; export the file again.")
 
 
 def _collada_unit_m(path: Path) -> float:
