@@ -54,6 +54,7 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument(
         "weather", "", "weather of our simulator, in place of the world's: rain=0.5,fog=0.2 (0..1), seed=7, or none"
     ),
+    Argument("fault", "", "faults to order in flight: camera:stuck@5+2,link:off@8 (docs/safety.md)"),
     Argument(
         "policy", "", "policy of the edge server: planner, reactive, learned or learned:FOLDER (default: planner)", BOTH
     ),
@@ -148,12 +149,18 @@ class FlightPlan:
             "out": _absolute(given["out"] or Path("runs", stamp)),
         }
         if given["goal"]:
-            return cls(config=config, **common, **_to_goal(given))
+            return cls(config=config, **common, **_to_goal(given, config))
         return _along_route(given, config, common)
 
 
-def _to_goal(given: Mapping[str, str]) -> dict[str, Any]:
+def _to_goal(given: Mapping[str, str], config: FlightConfig) -> dict[str, Any]:
     where = {"route_id": -1, "start": (), "goal": _vector(given["goal"]), "length_m": 0.0}
+    low, high = config.policy.min_z_m, config.policy.max_z_m
+    if not low <= where["goal"][2] <= high:
+        raise RouteError(
+            f"goal: z = {where['goal'][2]:g} m is outside the airspace, {low:g} to {high:g} m; choose another goal, "
+            "or other limits (policy.min_z_m and max_z_m in --config)."
+        )
     if given["airsim"]:  # a world that only that AirSim knows: its origin is the map's
         return {**where, "world": "", "origin": (0.0, 0.0, 0.0)}
     from navisplit.sim import worlds
@@ -192,6 +199,8 @@ def flight_config(given: Mapping[str, str]) -> FlightConfig:
     values.update({name: given[name] for name in ("branch", "models", "link", "weather") if given.get(name)})
     if given.get("exit"):
         values["exit"] = truth(given, "exit")
+    if given.get("fault"):
+        values["faults"] = given["fault"]
     policy = dict(values.get("policy") or {})
     if given["policy"]:
         policy["name"] = given["policy"]

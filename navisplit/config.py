@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_type_hints
 
 from navisplit.errors import ConfigError, nearest_name
+from navisplit.faults.vocabulary import parse_faults
 from navisplit.frames import Intrinsics
 from navisplit.sim.weather import parse_weather
 
@@ -136,6 +137,7 @@ class FlightConfig:
     max_frame_bytes: int = 0  # a frame's packets are trimmed to this, least important channels first; 0: never
     exit: bool = True  # while the edge is silent, fly the branch set's on-board exit, where it has one
     weather: str = ""  # of our simulator, as parse_weather reads it; empty: as the world has it
+    faults: str = ""  # to order, as parse_faults reads them: camera:stuck@5+2,link:off@8; empty: none
     camera: CameraConfig = field(default_factory=CameraConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
@@ -146,6 +148,7 @@ class FlightConfig:
         _require(self.byte_weight >= 0, self, "byte_weight", "a number >= 0")
         _require(self.max_frame_bytes >= 0, self, "max_frame_bytes", "bytes >= 0")
         parse_weather(self.weather)
+        parse_faults(self.faults)
 
 
 def from_mapping(cls: type[T], values: Mapping[str, Any]) -> T:

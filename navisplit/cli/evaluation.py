@@ -46,6 +46,12 @@ LinkOption = Annotated[
     ),
 ]
 WeatherOption = Annotated[str, typer.Option(help="In place of the world's: rain=0.5,fog=0.2 (0..1), seed=7, or none.")]
+FaultOption = Annotated[
+    str,
+    typer.Option(
+        help="Faults to order, UNIT:KIND[@START][+SECONDS]: camera:stuck@5+2,link:off@8. See docs/safety.md.",
+    ),
+]
 SpeedOption = Annotated[float, typer.Option(help="Cruise speed, m/s.")]
 ModelsOption = Annotated[str, typer.Option(help="Branch set: a name of models/, or a folder.")]
 ByteWeightOption = Annotated[float, typer.Option(help="The gate's price of bytes; 0 sends the best branch.")]
@@ -67,7 +73,7 @@ def flight_config(context: typer.Context) -> FlightConfig:
     options = context.params
     branch = with_rates(options["branch"])
     given = {"branch": branch, **{name: options[name] for name in ("models", "link", "byte_weight", "exit", "weather")}}
-    given["max_frame_bytes"] = options["max_bytes"]
+    given.update(max_frame_bytes=options["max_bytes"], faults=options["fault"])
     policy = {"name": options["policy"], "speed_mps": options["speed"]}
     return from_mapping(FlightConfig, _merged(context, options["config"], given, policy))
 
@@ -95,7 +101,12 @@ def _merged(
     from navisplit.arguments import read_settings
 
     values = read_settings(config)
-    names = {"name": "policy", "speed_mps": "speed", "max_frame_bytes": "max_bytes"}  # of options of another name
+    names = {
+        "name": "policy",
+        "speed_mps": "speed",
+        "max_frame_bytes": "max_bytes",
+        "faults": "fault",
+    }  # of options of another name
 
     def chosen(settings: dict[str, Any]) -> dict[str, Any]:
         sources = {key: context.get_parameter_source(names.get(key, key)) for key in settings}

@@ -72,7 +72,7 @@ def run_flight(graph: Graph, out: Path, display: Display, *, alone: bool = True)
     the flight needs has failed; no process is left behind either way.
     """
     environment = ros_environment(os.environ, alone=alone)
-    if alone:  # for ros2, or navisplit nodes, in another terminal
+    if alone:  # for ros2, navisplit nodes and navisplit fault --domain in another terminal
         display.message(f"ROS_DOMAIN_ID={environment['ROS_DOMAIN_ID']}")
     with ProcessGroup(out / "log", environment) as group, group.interrupts_as_events():
         if graph.simulator is not None:

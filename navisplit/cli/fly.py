@@ -36,6 +36,7 @@ def fly(
     models: Annotated[str | None, typer.Option(help=HELP["models"])] = None,
     link: Annotated[str | None, typer.Option(help=HELP["link"])] = None,
     weather: Annotated[str | None, typer.Option(help=HELP["weather"])] = None,
+    fault: Annotated[str | None, typer.Option(help=HELP["fault"])] = None,
     policy: Annotated[str | None, typer.Option(help=HELP["policy"])] = None,
     speed: Annotated[float | None, typer.Option(help=HELP["speed"])] = None,
     exit: Annotated[bool | None, typer.Option("--exit/--no-exit", help=HELP["exit"])] = None,

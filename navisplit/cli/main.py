@@ -19,6 +19,7 @@ from navisplit.errors import NaviSplitError
 
 COMMAND_MODULES = (
     "fly",
+    "fault",
     "sim",
     "world",
     "evaluate",

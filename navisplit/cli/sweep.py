@@ -30,6 +30,7 @@ def sweep(
     policy: options.PolicyOption = "planner",
     link: options.LinkOption = "none",
     weather: options.WeatherOption = "",
+    fault: options.FaultOption = "",
     speed: options.SpeedOption = 3.0,
     length: options.LengthOption = (60.0, 150.0),
     models: options.ModelsOption = "default",

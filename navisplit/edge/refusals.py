@@ -23,3 +23,7 @@ class Replayed(PacketError):
 
 class InconsistentSlices(PacketError):
     """Two slices of one frame that disagree about the frame."""
+
+
+class NotFinite(PacketError):
+    """Depth that is not a number somewhere: the network diverged, or its weights are damaged."""

@@ -20,7 +20,7 @@ from navisplit.config import CameraConfig
 from navisplit.edge.depth_source import Decoded, DepthSource, infer_all
 from navisplit.edge.memory import DepthMemory
 from navisplit.edge.policies import DepthImage, Policy, View
-from navisplit.edge.refusals import InconsistentSlices, NotFeatures, OldFrame, Replayed, WrongModel
+from navisplit.edge.refusals import InconsistentSlices, NotFeatures, NotFinite, OldFrame, Replayed, WrongModel
 from navisplit.edge.traffic import Neighbour, drawn_into, give_way
 from navisplit.errors import PacketError
 from navisplit.frames import VelocityCommand
@@ -244,6 +244,8 @@ class EdgeServer:
 
     def _reply(self, pending: _Pending, depth: DepthImage, others: list[Neighbour], infer_ns: int) -> Reply:
         session, frame, first = pending.session, pending.frame, pending.frame.first
+        if not np.isfinite(depth.depth).all():
+            raise NotFinite(f"Frame {first.sequence}: its depth is not finite; check the weights.")
         session.memory.keep(depth, first.state, first.stamp_ns)
         started = time.perf_counter_ns()
         view = View.of(self.camera, depth.depth)

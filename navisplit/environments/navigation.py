@@ -21,9 +21,10 @@ from navisplit.edge.policies import DepthImage
 from navisplit.edge.surroundings import SIZE, Surroundings
 from navisplit.environments.stepped import Question, SteppedFlight
 from navisplit.errors import UsageError
+from navisplit.evaluate.airspace import with_airspace
 from navisplit.evaluate.crew import load_models
 from navisplit.evaluate.episode import Outcome
-from navisplit.evaluate.flight import Flight, Limits, with_airspace
+from navisplit.evaluate.flight import Flight, Limits
 from navisplit.evaluate.metrics import EnergyModel
 from navisplit.evaluate.oracle import ORACLE
 from navisplit.frames import VelocityCommand, rotation_matrix

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from navisplit.edge.server import EdgeServer, Reply
+from navisplit.evaluate.interference import Interference
 from navisplit.link import Link, Profile
 
 
@@ -23,11 +24,18 @@ class Exchange:
     """Packets up, answers down. The edge takes ``edge_s`` for an answer and leaves what comes meanwhile waiting."""
 
     def __init__(
-        self, radio: Profile, up: np.random.Generator, down: np.random.Generator, server: EdgeServer, edge_s: float
+        self,
+        radio: Profile,
+        up: np.random.Generator,
+        down: np.random.Generator,
+        server: EdgeServer,
+        edge_s: float,
+        faults: Interference | None = None,
     ) -> None:
         """Links of one profile, each with its own randomness, and outages and traces from time 0."""
         self.uplink, self.downlink = Link(radio, up, start_ns=0), Link(radio, down, start_ns=0)
         self._server = server
+        self._faults = faults or Interference("", np.random.default_rng(0))  # between the parties, on order
         self._edge_ns = round(edge_s * 1e9)
         self._edge_free_ns = 0
         self._leaving: list[tuple[int, Link, bytes]] = []  # computed later than now
@@ -51,15 +59,22 @@ class Exchange:
         self._leaving = [entry for entry in self._leaving if entry[0] > now_ns]
         for _, link, data in due:
             link.send(data, now_ns)
-        self._waiting += self.uplink.receive(now_ns)
+        faults = self._faults
+        for data in self.uplink.receive(now_ns):
+            faults.features.send(data, now_ns)
+        self._waiting += faults.features.receive(now_ns)
         replies = self._serve(now_ns) if now_ns >= self._edge_free_ns else []
-        return Arrived(replies, self.downlink.receive(now_ns))
+        for reply in replies:
+            faults.edge.send(reply.answer, now_ns)
+        self._leaving += [(now_ns + self._edge_ns, self.downlink, data) for data in faults.edge.receive(now_ns)]
+        for data in self.downlink.receive(now_ns):
+            faults.answer.send(data, now_ns)
+        return Arrived(replies, faults.answer.receive(now_ns))
 
     def _serve(self, now_ns: int) -> list[Reply]:
         """The edge takes what has come while it was busy: of that, the newest frame."""
         replies = [*self._server.receive_all(self._waiting, now_ns), *self._server.poll(now_ns)]
         self._waiting = []
-        for reply in replies:
+        if replies:
             self._edge_free_ns = now_ns + self._edge_ns
-            self._leaving.append((self._edge_free_ns, self.downlink, reply.answer))
         return replies

@@ -11,30 +11,33 @@ import math
 import zlib
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from navisplit.config import CameraConfig, FlightConfig
-from navisplit.edge.policies import View
+from navisplit.config import FlightConfig
 from navisplit.errors import NaviSplitError, PacketError
+from navisplit.evaluate.airspace import with_airspace
 from navisplit.evaluate.crew import Crew, Models
 from navisplit.evaluate.episode import Episode, Outcome, Sample
 from navisplit.evaluate.exchange import Exchange
+from navisplit.evaluate.interference import Interference
 from navisplit.evaluate.metrics import EnergyModel, measure
-from navisplit.evaluate.oracle import GRID
 from navisplit.evaluate.pictures import Shot, develop
 from navisplit.evaluate.surroundings import clearances, crowding
-from navisplit.frames import Odometry, Vector, rotation_matrix
+from navisplit.evaluate.viewpoint import camera_view, on_grid
+from navisplit.faults.damage import Frame
+from navisplit.frames import Vector
 from navisplit.link import profile
 from navisplit.sim.camera.pictures import Film
 from navisplit.sim.simulation import Simulation
 from navisplit.sim.weather import parse_weather
 from navisplit.vehicle.guard import Guard, Stage
+from navisplit.vehicle.onboard import WITHHELD
 from navisplit.wire import AnswerPacket, decode
 
 if TYPE_CHECKING:
-    from navisplit.sim.render.renderer import CameraView, RayCaster
+    from navisplit.sim.render.renderer import RayCaster
     from navisplit.sim.worlds.routes import Route
 
 COMMAND_LIFE_S = 0.2
@@ -82,10 +85,11 @@ class Flight:
         self.renderer, self.route, self.seed, self.energy = renderer, route, seed, energy
         self.config = config = with_airspace(config, route)
         world = zlib.crc32(renderer.scene.name.encode())
-        up, down, gate = np.random.default_rng([seed, route.id, world]).spawn(3)
+        up, down, gate, faults = np.random.default_rng([seed, route.id, world]).spawn(4)
         self.crew: Crew = models.crew(config, gate)
-        self.exchange = Exchange(profile(config.link), up, down, self.crew.server, config.timing.edge_s)
-        self.guard = Guard(config.guard, models.model_hash)
+        self.faults = Interference(config.faults, faults)
+        self.exchange = Exchange(profile(config.link), up, down, self.crew.server, config.timing.edge_s, self.faults)
+        self.guard = Guard(config.guard)
         self.simulation = Simulation(renderer.scene, renderer=renderer, seed=seed)
         if config.weather:
             self.simulation.atmosphere.set_weather(parse_weather(config.weather))
@@ -113,6 +117,7 @@ class Flight:
             while outcome is None:
                 self._advance()
                 self._capture()
+                self._send()
                 self._exchange()
                 self._steer()
                 outcome, detail = self._judge()
@@ -127,13 +132,13 @@ class Flight:
 
     def _advance(self) -> None:
         """Let time pass up to the next event."""
-        events = [self._camera_ns, self._guard_ns, *self.exchange.events_ns()]
+        events = [self._camera_ns, self._guard_ns, *self.exchange.events_ns(), *self.faults.due_ns]
         steps = -((self.now_ns - min(events)) // self.simulation.step_ns)  # rounded up
         if steps > 0:
             self.simulation.steps(steps)
 
     def _capture(self) -> None:
-        """Camera, head and gate; the packets leave when the head is done."""
+        """The camera takes a picture, or true depth."""
         now = self.now_ns
         if now < self._camera_ns:
             return
@@ -142,32 +147,39 @@ class Flight:
         view = camera_view(odometry, self.config.camera)
         moving = self.simulation.snapshot(without=self.vehicle.name)
         film = Film(self.renderer, view, self.simulation.conditions(), layer=moving)
-        rgb = np.zeros((1, 1, 3), np.uint8)
         if self.crew.oracle is not None:
-            self.crew.oracle.show(self.renderer.depth_batch([on_grid(view, self.config)], moving)[0])
+            picture = self.renderer.depth_batch([on_grid(view, self.config)], moving)[0]
         else:
-            rgb = film.scene
-        sent = self.crew.onboard.process(rgb, odometry, self.goal, now, now_ns=now)
-        if sent.packets:
-            self.guard.note_sent(now, now)
-        if sent.exit is not None:
-            self.guard.note_exit(sent.exit, now)
-        self.exchange.send(sent.packets, now + round(self.config.timing.head_s * 1e9))
+            picture = film.scene
+        self.faults.camera.send(Frame(now, picture, self.faults.sense(odometry, now)), now)
         self._frame_of[now] = len(self._samples)
         self._samples.append(
-            Sample(self._elapsed_s(), _three(odometry.position), _three(odometry.velocity), sent.branch, sent.size,
+            Sample(self._elapsed_s(), _three(odometry.position), _three(odometry.velocity), WITHHELD, 0,
                    stage=self.guard.stage.value)
         )  # fmt: skip
         self._clearances.append(self._clearance(odometry.position))
-        self._shots.append(Shot(self._elapsed_s(), film, branch=sent.branch))
+        self._shots.append(Shot(self._elapsed_s(), film, branch=WITHHELD))
+
+    def _send(self) -> None:
+        """Head and gate; the packets leave when the head is done."""
+        now = self.now_ns
+        for frame in self.faults.camera.receive(now):
+            sent = self.crew.onboard.process(frame.picture, frame.odometry, self.goal, frame.stamp_ns, now_ns=now)
+            if sent.packets:
+                self.guard.note_sent(frame.stamp_ns, self.faults.guard_ns(now), self.crew.onboard.model_hash)
+            if sent.exit is not None:
+                self.guard.note_exit(sent.exit, self.faults.guard_ns(now))
+            self.exchange.send(sent.packets, now + round(self.config.timing.head_s * 1e9))
+            self._amend(frame.stamp_ns, branch=sent.branch, bytes=sent.size)
+            for shot in self._shots_of(frame.stamp_ns):
+                shot.branch = sent.branch
 
     def _exchange(self) -> None:
         """Both directions of the link, and the edge server between them."""
         arrived = self.exchange.advance(self.now_ns)
         for reply in arrived.replies:
-            for shot in self._shots:
-                if shot.time_s == self._samples[self._frame_of[reply.packet.stamp_ns]].time_s:
-                    shot.depth = reply.depth.depth if reply.depth is not None else None
+            for shot in self._shots_of(reply.packet.stamp_ns):
+                shot.depth = reply.depth.depth if reply.depth is not None else None
         for data in arrived.answers:
             self._hear(data, self.now_ns)
 
@@ -179,7 +191,7 @@ class Flight:
             return
         if not isinstance(answer, AnswerPacket):
             return
-        if self.guard.accept(answer, now) is None:
+        if self.guard.accept(answer, self.faults.guard_ns(now)) is None:
             self._flown = answer.stamp_ns
         self.crew.onboard.on_answer(answer, now_ns=now)
 
@@ -190,15 +202,16 @@ class Flight:
             return
         self._guard_ns += (period_ns := round(1e9 / self.config.timing.guard_rate_hz))
         odometry = self.vehicle.odometry()
-        output = self.guard.command(odometry, now)
+        sensed = self.faults.sense(odometry, now)
+        self.crew.onboard.senses.note(sensed)
+        output = self.guard.command(sensed, self.faults.guard_ns(now))
         self.vehicle.fly(output.command, COMMAND_LIFE_S)
         self._path.append(odometry.position)
         self._velocities.append(odometry.velocity)
         self._ticks_s.append(self._elapsed_s())
         self._guarded_s += 0.0 if output.stage is Stage.EDGE else period_ns * 1e-9
         if self._flown is not None and output.stage is Stage.EDGE:
-            index = self._frame_of[self._flown]
-            self._samples[index] = dataclasses.replace(self._samples[index], latency_ms=(now - self._flown) * 1e-6)
+            self._amend(self._flown, latency_ms=(now - self._flown) * 1e-6)
             self._flown = None
 
     def _judge(self) -> tuple[Outcome | None, str]:
@@ -258,33 +271,22 @@ class Flight:
             pictures=develop(self._shots) if bad else (),
         )
 
+    def _amend(self, stamp_ns: int, **values: Any) -> None:
+        """Say more of the frame that was captured then."""
+        index = self._frame_of[stamp_ns]
+        self._samples[index] = dataclasses.replace(self._samples[index], **values)
+
+    def _shots_of(self, stamp_ns: int) -> list[Shot]:
+        """The picture of the frame that was captured then, while it is kept."""
+        time_s = self._samples[self._frame_of[stamp_ns]].time_s
+        return [shot for shot in self._shots if shot.time_s == time_s]
+
     def _elapsed_s(self) -> float:
         return self.now_ns * 1e-9
 
     def _clearance(self, point: Vector) -> float:
         """Of a body at (3,) now, ground and moving things included, m."""
         return float(clearances(self.simulation.probe, point[None])[0])
-
-
-def with_airspace(config: FlightConfig, route: Route) -> FlightConfig:
-    """The configuration with the route's airspace in the policy's."""
-    policy = config.policy
-    low = policy.min_z_m if route.min_z is None else route.min_z
-    high = policy.max_z_m if route.max_z is None else route.max_z
-    return dataclasses.replace(config, policy=dataclasses.replace(policy, min_z_m=float(low), max_z_m=float(high)))
-
-
-def camera_view(odometry: Odometry, camera: CameraConfig) -> CameraView:
-    """Where the forward camera is on a vehicle in that state."""
-    from navisplit.sim.render.renderer import CameraView
-
-    ahead = rotation_matrix(odometry.orientation)[:, 0] * camera.offset_x_m
-    return CameraView(odometry.position + ahead, odometry.orientation, camera.intrinsics)
-
-
-def on_grid(view: CameraView, config: FlightConfig) -> CameraView:
-    """The same view at the resolution of the tail's depth."""
-    return dataclasses.replace(view, intrinsics=View.of(config.camera, np.empty(GRID, np.float32)).intrinsics)
 
 
 def _three(vector: Vector) -> tuple[float, float, float]:

@@ -39,14 +39,11 @@ class Oracle:
         self._depths: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
         self._next = 0
 
-    def show(self, depth: NDArray[np.float32]) -> None:
-        """The true depth (72, 128) m of the frame that ``trunk`` gets next."""
-        self._depths[self._next] = depth
+    def trunk(self, picture: NDArray[np.float32]) -> int:
+        """The number of a frame, in the place of activations. Its picture is the true depth (72, 128) m."""
+        self._depths[self._next] = picture
         if len(self._depths) > _REMEMBERED:
             self._depths.popitem(last=False)
-
-    def trunk(self, rgb: NDArray[np.uint8] | None) -> int:
-        """The frame's number, in the place of activations."""
         self._next += 1
         return self._next - 1
 

@@ -19,9 +19,9 @@ from navisplit.config import FlightConfig
 from navisplit.errors import UsageError
 from navisplit.evaluate.bags import Recording
 from navisplit.evaluate.crew import Models
-from navisplit.evaluate.flight import camera_view, on_grid
 from navisplit.evaluate.metrics import percentiles
 from navisplit.evaluate.oracle import ORACLE
+from navisplit.evaluate.viewpoint import camera_view, on_grid
 from navisplit.frames import Vector
 from navisplit.sim.worlds.description import GROUND_ID
 from navisplit.train.metrics import DepthMetrics
@@ -62,10 +62,9 @@ def refly(recording: Recording, config: FlightConfig, models: Models, truth: Tru
     delay_ns = round((config.timing.head_s + config.timing.edge_s) * 1e9)
     looks = []
     for number, frame in enumerate(recording.frames):
-        if crew.oracle is not None and truth is not None:
-            crew.oracle.show(truth.depth[number])
+        picture = truth.depth[number] if crew.oracle is not None and truth is not None else frame.rgb
         pose, now = recording.pose_at(frame.stamp_ns), frame.stamp_ns
-        sent = crew.onboard.process(frame.rgb, pose, recording.route.goal, now, now_ns=now)
+        sent = crew.onboard.process(picture, pose, recording.route.goal, now, now_ns=now)
         reply = None
         for packet in sent.packets:
             reply = crew.server.receive(packet, now) or reply

@@ -253,7 +253,11 @@ def _load_weights(network: nn.Module, path: Path) -> None:
     from safetensors.torch import load_file
 
     try:
-        network.load_state_dict(load_file(path))
+        weights = load_file(path)
+        network.load_state_dict(weights)
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{path} does not fit its architecture ({reason}): export again.") from error
+    for name, tensor in weights.items():
+        if not bool(tensor.isfinite().all()):
+            raise ModelError(f"{path}: '{name}' holds values that are not finite: the training diverged, train again.")

@@ -26,9 +26,12 @@ from std_msgs.msg import Bool, String
 
 from navisplit.config import CameraConfig
 from navisplit.errors import NaviSplitError, SimulatorError
+from navisplit.faults.damage import Frame, OfFrames, OfOdometry
+from navisplit.faults.vocabulary import Unit
 from navisplit.frames import Odometry, VelocityCommand
 from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import OK, WARN, Health
+from navisplit.nodes.faults import NodeFaults
 from navisplit.nodes.frames_tree import FramePublisher
 from navisplit.nodes.parameters import config_of, declare, declare_config, declare_optional_numbers, value_of
 from navisplit.nodes.runtime import run
@@ -65,6 +68,7 @@ class AirsimNode(WorkerNode):
         declare(self, "show_branch", False, "write branch and bytes on the simulator's screen")
         declare_config(self, CameraConfig, "camera")
         self._trace = Trace.of("airsim_node")
+        self._faults = NodeFaults(self)
         self._vehicle: Any = None
         self._worker: threading.Thread | None = None
         self._open = threading.Event()
@@ -80,6 +84,10 @@ class AirsimNode(WorkerNode):
         self._commanded_s = -math.inf
         self._holding, self._placed, self._pictures, self._refused = True, False, 0, 0
         self._make_publishers()
+        self._show_frame = self._faults.channel(Unit.CAMERA, OfFrames(), self._publish_frame)
+        self._tell_odometry = self._faults.channel(
+            Unit.ODOMETRY, OfOdometry(), lambda odometry: self._odom.publish(messages.odometry_message(odometry))
+        )
         self._vehicle = self._connect(host, port, patience_s, origin, value_of(self, "vehicle"))
         self.get_logger().info(f"connected to the simulator on {host}:{port}")
 
@@ -157,18 +165,22 @@ class AirsimNode(WorkerNode):
     def _publish_picture(self, vehicle: Any) -> None:
         began_ns = time.monotonic_ns()
         stamp_ns, rgb, odometry = vehicle.camera()
-        self._odom.publish(messages.odometry_message(odometry))  # the pose of this very picture, just before it
-        self._image.publish(messages.image_message(rgb, stamp_ns, CAMERA_FRAME))
+        self._tell_odometry(odometry)  # the pose of this very picture, just before it
+        self._show_frame(Frame(stamp_ns, rgb, odometry))
         self._trace.span("picture", stamp_ns, began_ns)
-        intrinsics = self._camera.intrinsics.scaled(rgb.shape[1], rgb.shape[0])
-        self._info.publish(messages.camera_info(intrinsics, stamp_ns, CAMERA_FRAME))
+
+    def _publish_frame(self, frame: Frame) -> None:
+        height, width = frame.picture.shape[:2]
+        self._image.publish(messages.image_message(frame.picture, frame.stamp_ns, CAMERA_FRAME))
+        intrinsics = self._camera.intrinsics.scaled(width, height)
+        self._info.publish(messages.camera_info(intrinsics, frame.stamp_ns, CAMERA_FRAME))
 
     def _on_state(self) -> None:
         if not self._holding and time.monotonic() - self._commanded_s > self._command_s:
             self._hold()  # whoever commanded has gone
         odometry = self._vehicle.odometry()
         before, self._odometry = self._odometry, odometry
-        self._odom.publish(messages.odometry_message(odometry))
+        self._tell_odometry(odometry)
         self._simulated_time.publish(ClockMessage(clock=messages.to_time(odometry.stamp_ns)))
         self._frames.publish(odometry)
         if before is not None and odometry.stamp_ns > before.stamp_ns:

@@ -32,9 +32,8 @@ class Channel:
     depth: Publisher
     command: Publisher
 
-    def publish(self, reply: Reply) -> None:
-        """An answer, and for people and bags what it was made from."""
-        self.answer.publish(messages.answer_message(reply.answer))
+    def show(self, reply: Reply) -> None:
+        """For people and bags, what an answer was made from."""
         stamp_ns = reply.packet.stamp_ns
         self.command.publish(messages.command_message(reply.command, stamp_ns))
         if reply.depth is not None and self.depth.get_subscription_count() > 0:
@@ -84,12 +83,19 @@ class Drones:
             for drone in sorted(senders - self._channels.keys())[: MAX_CHANNELS - len(self._channels)]:
                 self._channels[drone] = self._open(drone)
 
-    def publish(self, reply: Reply) -> None:
+    def answer(self, drone: str, data: bytes) -> None:
         """Send an answer to its drone, unless that has gone meanwhile."""
+        with self._lock:
+            channel = self._channels.get(drone)
+            if channel is not None:
+                channel.answer.publish(messages.answer_message(data))
+
+    def show(self, reply: Reply) -> None:
+        """Publish what an answer was made from."""
         with self._lock:
             channel = self._channels.get(reply.source)
             if channel is not None:
-                channel.publish(reply)
+                channel.show(reply)
 
     def _senders(self) -> set[str]:
         ending = f"/{self._topics[0]}"

@@ -11,7 +11,6 @@ re-arm: without any it holds and lands.
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
 from collections import Counter
@@ -27,9 +26,12 @@ from std_msgs.msg import Empty, UInt8MultiArray
 from navisplit import wire
 from navisplit.config import GuardConfig
 from navisplit.errors import PacketError
+from navisplit.faults.damage import OfPackets
+from navisplit.faults.vocabulary import Unit
 from navisplit.frames import VelocityCommand
 from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import ERROR, OK, WARN, Health, refusals
+from navisplit.nodes.faults import NodeFaults
 from navisplit.nodes.parameters import config_of, declare, declare_config, value_of
 from navisplit.nodes.runtime import link_key, run
 from navisplit.nodes.worker import WorkerNode
@@ -46,14 +48,16 @@ class GuardNode(WorkerNode):
         super().__init__("guard_node", **node_arguments)
         declare_config(self, GuardConfig, "guard")
         declare(self, "rate_hz", 50.0, "commands a second", low=0.1, high=1000.0)
-        self._now_ns = now_ns
+        self._faults = NodeFaults(self)
+        self._now_ns = self._faults.clock(now_ns)
 
     def configure(self) -> None:
         """A guard that has not flown yet."""
         self._guard = Guard(config_of(self, GuardConfig, "guard"))
         self._key = link_key()
+        self._hear = self._faults.channel(Unit.ANSWER, OfPackets(self._key), self._take)
         self._velocity = np.zeros(3)
-        self._answered_ns = self._sent_ns = 0
+        self._answered_ns = self._sent_ns = self._model_hash = 0
         self._stage: Stage | None = None
         self._unreadable: Counter[str] = Counter()  # by name of the error
         self._flown = False
@@ -66,7 +70,7 @@ class GuardNode(WorkerNode):
             self._guard.rearm(self._now_ns())
         self._flown = True
         self.subscribe(CompressedImage, "features", self._on_features, qos.PACKETS)
-        self.subscribe(UInt8MultiArray, "answer", self._on_answer, qos.PACKETS)
+        self.subscribe(UInt8MultiArray, "answer", lambda m: self._hear(bytes(m.data)), qos.PACKETS)
         self.subscribe(TwistStamped, "exit/cmd_vel", self._on_exit, qos.SENSOR)
         self.subscribe(OdometryMessage, "odom", self._on_odometry, qos.SENSOR)
         self.subscribe(Empty, "rearm", lambda _: self._guard.rearm(self._now_ns()), qos.STATE)
@@ -79,11 +83,15 @@ class GuardNode(WorkerNode):
 
     def _on_features(self, message: CompressedImage) -> None:
         stamp_ns = messages.from_time(message.header.stamp)
-        if stamp_ns != self._sent_ns:  # a frame's slices share its stamp
-            self._sent_ns = stamp_ns
-            self._guard.note_sent(stamp_ns, self._now_ns())
-            with contextlib.suppress(PacketError):  # what the head says is sent, readable or not
-                self._guard.model_hash = wire.decode(bytes(message.data), self._key).model_hash
+        if stamp_ns == self._sent_ns:  # a frame's slices share its stamp
+            return
+        try:
+            packet = wire.decode(bytes(message.data), self._key)
+        except PacketError as error:
+            self._refuse(error, "frame not noted")
+            return
+        self._sent_ns, self._model_hash = stamp_ns, packet.model_hash
+        self._guard.note_sent(stamp_ns, self._now_ns(), packet.model_hash)
 
     def _on_odometry(self, message: OdometryMessage) -> None:
         self._velocity = messages.odometry_from(message).velocity
@@ -96,13 +104,17 @@ class GuardNode(WorkerNode):
             return
         self._guard.note_exit(command, self._now_ns())
 
-    def _on_answer(self, message: UInt8MultiArray) -> None:
+    def _refuse(self, error: PacketError, what: str) -> None:
+        self._unreadable[type(error).__name__] += 1
+        self.complain(type(error).__name__, f"{what}: {error}")
+
+    def _take(self, data: bytes) -> None:
+        """An answer, as it came."""
         began_ns = time.monotonic_ns()
         try:
-            answer = wire.decode(bytes(message.data), self._key)
+            answer = wire.decode(data, self._key)
         except PacketError as error:
-            self._unreadable[type(error).__name__] += 1
-            self.complain(type(error).__name__, f"answer refused: {error}")
+            self._refuse(error, "answer refused")
             return
         if not isinstance(answer, wire.AnswerPacket):
             self._unreadable["NotAnAnswer"] += 1
@@ -113,7 +125,7 @@ class GuardNode(WorkerNode):
             self._on_timer()  # at once: waiting for the timer would add half a period to every command's age
             self._trace.span("guard", answer.stamp_ns, began_ns)
         elif reason == OTHER_MODEL:
-            ours = f"{self._guard.model_hash or 0:08x}"
+            ours = f"{self._model_hash:08x}"
             self.complain(
                 reason,
                 f"answer refused: the edge has branch set {answer.model_hash:08x}, the vehicle {ours};"

@@ -118,7 +118,9 @@ class HeadNode(WorkerNode):
         return "" if self._odometry else "odom"
 
     def _on_odometry(self, message: OdometryMessage) -> None:
-        self._odometry.append(messages.odometry_from(message))
+        odometry = messages.odometry_from(message)
+        self._odometry.append(odometry)
+        self._onboard.senses.note(odometry)
 
     def _on_goal(self, message: PoseStamped) -> None:
         self._goal = messages.from_xyz(message.pose.position)
@@ -148,6 +150,9 @@ class HeadNode(WorkerNode):
         except (NaviSplitError, ValueError) as error:
             self._dropped += 1
             self.complain("frame", f"frame dropped: {error}")
+            return
+        if sent.refused:
+            self.get_logger().warning(f"frame withheld: {sent.refused}", throttle_duration_sec=1.0)
             return
         self._sent.append(stamp_ns)
         self._frames += 1

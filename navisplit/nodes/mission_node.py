@@ -24,8 +24,10 @@ from navisplit.evaluate.episode import Outcome
 from navisplit.evaluate.fleet_flight import Member, join, leave
 from navisplit.evaluate.flight_log import FlightLog
 from navisplit.evaluate.single_flight import load_query, write_flight
+from navisplit.faults.vocabulary import parse_faults
 from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import OK, Health
+from navisplit.nodes.faults import FaultOrders
 from navisplit.nodes.mission_topics import listen
 from navisplit.nodes.parameters import config_of, declare, declare_config, declare_optional_numbers, value_of
 from navisplit.nodes.recorder import Recorder
@@ -74,6 +76,7 @@ class MissionNode(WorkerNode):
         self._log = FlightLog(route, self._config, query=self._query, timeout_s=timeout_s)
         self._key = link_key()
         self._reported, self._outcome = False, ""
+        self._faults: FaultOrders | None = FaultOrders(self, parse_faults(self._config.faults))
         self._told = (0.0, "")
         self._goal = self.advertise(PoseStamped, "goal_pose", qos.LATCHED)
         if record := value_of(self, "record"):
@@ -109,6 +112,9 @@ class MissionNode(WorkerNode):
                 f"No command came within {patience_s:.0f} s: expected answers from tail_node and odometry from"
                 f" airsim_node; odometry {odometry}. See their logs."
             )
+        if self._log.started and self._faults is not None:
+            self._faults.tell()
+            self._faults = None
         verdict = self._log.judge(time.monotonic_ns())
         if verdict is not None:
             self._goal.publish(messages.goal_message(self._log.position))  # stay here meanwhile

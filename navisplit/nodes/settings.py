@@ -53,6 +53,7 @@ SETTINGS: dict[str, Setting] = {
     "FlightConfig.link": Setting("profile of the emulated radio"),
     "FlightConfig.byte_weight": Setting("the gate's price of bytes; 0 always sends the best branch", 0.0),
     "FlightConfig.max_frame_bytes": Setting("frames are trimmed to this, bytes; 0: never", 0),
+    "FlightConfig.faults": Setting("faults on order, as camera:stuck@5+2 (docs/safety.md); empty: none"),
     "FlightConfig.exit": Setting("while the edge is silent, fly the branch set's on-board exit, where it has one"),
     "FlightConfig.weather": Setting("weather of our simulator, as rain=0.5,fog=0.2; empty: the world's"),
 }

@@ -23,9 +23,11 @@ from navisplit.edge.fleet import FleetServer, Inbox
 from navisplit.edge.policies import Policy, View, make_policy
 from navisplit.edge.server import EdgeServer, Reply
 from navisplit.edge.tail import Depth
+from navisplit.faults.vocabulary import Unit
 from navisplit.nodes import messages, qos
 from navisplit.nodes.diagnostics import ERROR, OK, Health, diagnostics, refusals
 from navisplit.nodes.drones import Drones
+from navisplit.nodes.faults import NodeFaults, OfStamped
 from navisplit.nodes.models import load_edge
 from navisplit.nodes.parameters import config_of, declare, declare_config, value_of
 from navisplit.nodes.peers import Half, Peer
@@ -63,6 +65,7 @@ class TailNode(WorkerNode):
         declare_config(self, FleetConfig, "fleet")
         self._drones: Drones | None = None
         self._worker: threading.Thread | None = None
+        self._faults = NodeFaults(self)
 
     def configure(self) -> None:
         """Load the tail and rehearse the policy."""
@@ -77,6 +80,9 @@ class TailNode(WorkerNode):
         self._told = self._diagnosed_ns = self._answers = 0
         self._replied: Reply | None = None
         self._edge = self.advertise(DiagnosticArray, "/diagnostics", qos.STATE)
+        key = link_key()
+        self._hear = self._faults.channel(Unit.FEATURES, OfStamped(key), self._keep)
+        self._say = self._faults.channel(Unit.EDGE, OfStamped(key), self._send)
         self._drones = Drones(self, value_of(self, "drones"), value_of(self, "direct"), self._on_packet)
         self.get_logger().info(
             f"branch set '{models}' ({model_hash:08x}), policy {config.name}, drones: {self._drones}"
@@ -118,7 +124,17 @@ class TailNode(WorkerNode):
             return
         stamp_ns = messages.from_time(message.header.stamp)
         self._trace.span("received", stamp_ns, time.monotonic_ns())
-        self._inbox.put(drone, stamp_ns, bytes(message.data))
+        self._hear((stamp_ns, bytes(message.data), drone))
+
+    def _keep(self, packet: tuple[int, bytes, str]) -> None:
+        """Stamp, bytes and drone, for the worker."""
+        stamp_ns, data, drone = packet
+        self._inbox.put(drone, stamp_ns, data)
+
+    def _send(self, answer: tuple[int, bytes, str]) -> None:
+        """Stamp, bytes and drone, to the vehicle."""
+        if self._drones is not None:
+            self._drones.answer(answer[2], answer[1])
 
     def _work(self) -> None:
         inbox, drones = self._inbox, self._drones
@@ -128,7 +144,8 @@ class TailNode(WorkerNode):
             for drone, packet in inbox.take(patience_ns * 1e-9):
                 self._fleet.receive(drone, packet, time.monotonic_ns())
             for reply in self._fleet.work(time.monotonic_ns):
-                drones.publish(reply)
+                self._say((reply.packet.stamp_ns, reply.answer, reply.source))
+                drones.show(reply)
                 self._note(reply)
             self._tell(time.monotonic_ns())
 

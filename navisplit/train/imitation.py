@@ -19,9 +19,10 @@ from navisplit.edge.commands import VELOCITIES, YAW_RATES
 from navisplit.edge.learned import clearance_along, command_of
 from navisplit.edge.policies import Decision, DepthImage, State, View
 from navisplit.edge.surroundings import Surroundings
+from navisplit.evaluate.airspace import with_airspace
 from navisplit.evaluate.crew import Models
 from navisplit.evaluate.episode import Episode
-from navisplit.evaluate.flight import fly, with_airspace
+from navisplit.evaluate.flight import fly
 from navisplit.evaluate.oracle import ORACLE
 from navisplit.frames import VelocityCommand
 from navisplit.nets.policy import PolicyNet, softmax

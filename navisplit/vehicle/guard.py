@@ -74,20 +74,17 @@ class _Sent:
     """A frame that was sent, by the guard's time."""
 
     time_ns: int
+    model_hash: int | None  # of the branch set that coded it; None: not known
     answered: bool = False
 
 
 class Guard:
-    """Accepts answers, limits commands, and brakes, holds and lands when they stay away.
+    """Accepts answers, limits commands, and brakes, holds and lands when they stay away."""
 
-    With ``model_hash``, answers of any other branch set are refused.
-    """
-
-    def __init__(self, config: GuardConfig, model_hash: int | None = None) -> None:
+    def __init__(self, config: GuardConfig) -> None:
         """A guard before its first command: it brakes without latching, for as long as it takes."""
         self.config = config
         self.counters = GuardCounters()
-        self.model_hash = model_hash
         self._now_ns: int | None = None  # the caller's clock at the last call
         self._time_ns = 0  # the guard's own: sums the forward steps of the caller's
         self._sent: dict[int, _Sent] = {}
@@ -107,14 +104,17 @@ class Guard:
         """Stage of the last output."""
         return self._output_stage
 
-    def note_sent(self, stamp_ns: int, now_ns: int) -> None:
-        """A frame was sent. A stamp that is not newer than the last (a frozen camera) is not a frame to answer."""
+    def note_sent(self, stamp_ns: int, now_ns: int, model_hash: int | None = None) -> None:
+        """A frame was sent. A stamp that is not newer than the last is not a frame to answer.
+
+        With the hash of the branch set that coded it, an answer of any other branch set is refused.
+        """
         self._tick(now_ns)
         if stamp_ns <= self._newest_sent:
             self.counters.repeated_frames += 1
             return
         self._newest_sent = stamp_ns
-        self._sent[stamp_ns] = _Sent(self._time_ns)
+        self._sent[stamp_ns] = _Sent(self._time_ns, model_hash)
         if len(self._sent) > _MAX_STAMPS:
             del self._sent[next(iter(self._sent))]
 
@@ -172,10 +172,10 @@ class Guard:
         sent = self._sent.get(answer.stamp_ns)
         if not _is_sound(answer.command):
             return "non-finite"
-        if self.model_hash is not None and answer.model_hash != self.model_hash:
-            return OTHER_MODEL
         if sent is None:
             return "unknown stamp"
+        if sent.model_hash is not None and answer.model_hash != sent.model_hash:
+            return OTHER_MODEL
         if sent.answered:
             return "already used"
         if answer.stamp_ns < self._newest_answered:

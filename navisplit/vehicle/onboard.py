@@ -13,6 +13,9 @@ from navisplit import wire
 from navisplit.frames import Odometry, Vector, VelocityCommand
 from navisplit.vehicle.gate import SKIP, FixedGate, Gate, GateInput
 from navisplit.vehicle.meter import LinkMeter
+from navisplit.vehicle.senses import Senses
+
+WITHHELD = "withheld"  # in the place of a branch: the frame cannot be believed, and is not sent
 
 
 class EncodedFrame(Protocol):
@@ -43,12 +46,13 @@ class Exit(Protocol):
 
 @dataclass(frozen=True)
 class Transmission:
-    """What goes out for one frame; no packets when it is skipped."""
+    """What goes out for one frame; no packets when it is skipped or withheld."""
 
     branch: str
     packets: list[bytes]
     stamp_ns: int
     exit: VelocityCommand | None = None  # for the guard, where there is an on-board exit
+    refused: str = ""  # why it is withheld
 
     @property
     def size(self) -> int:
@@ -78,6 +82,7 @@ class Onboard:
         self.gate: Gate = FixedGate(gate) if isinstance(gate, str) else gate
         self.model_hash = model_hash
         self.max_frame_bytes = max_frame_bytes
+        self.senses = Senses()
         self._period_s = period_s
         self._exit = exit
         self.answer: wire.AnswerPacket | None = None
@@ -110,10 +115,13 @@ class Onboard:
         *,
         now_ns: int,
     ) -> Transmission:
-        """Packets for one picture (H, W, 3) captured at ``stamp_ns`` where ``odometry`` says.
+        """Packets for one picture (H, W, 3) captured at ``stamp_ns`` where ``odometry`` says, if both can be believed.
 
         ``now_ns`` is the vehicle's own steady clock: it times round trips, and stamps only name frames.
         """
+        reason = self.senses.refusal(rgb, odometry, stamp_ns)
+        if reason is not None:
+            return Transmission(WITHHELD, [], stamp_ns, refused=reason)
         budget_bps = self.meter.budget_bps(now_ns)
         activations = self.head.trunk(rgb)
         escape = self._exit.command(activations.features, odometry, goal) if self._exit else None

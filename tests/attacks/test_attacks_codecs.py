@@ -20,6 +20,7 @@ def any_codec(request):
     return codec(request.param)
 
 
+@pytest.mark.fault(25, does="the slice is refused, and the frame decoded without it")
 def test_a_slice_cut_short_at_every_length(any_codec):
     (data,) = any_codec.encode(SYMBOLS, TABLES, 1200)
     for length in range(len(data)):
@@ -65,6 +66,7 @@ def test_two_slices_that_claim_the_same_symbols(any_codec):
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\0\0", b"\0\4", b"\0\0\0", b"\0\0\0\1"])
+@pytest.mark.fault(29, does="refused by name")
 def test_an_empty_slice_or_a_bare_header(any_codec, data):
     with pytest.raises(PacketError):
         any_codec.decode([data], SHAPE, TABLES)
@@ -76,6 +78,7 @@ def test_a_shape_that_is_not_the_branchs(any_codec, shape):
         any_codec.decode([b"\0\1data"], shape, TABLES)
 
 
+@pytest.mark.fault(24, does="symbols are bounded by the branch's own tables before decoding")
 def test_a_bomb_of_few_bytes_for_many_symbols_is_refused_in_bounded_time():
     # The largest frame that a packet can announce, claimed by one slice of 3 bytes.
     tables = Tables.uniform(4, 2, 0)
@@ -109,6 +112,11 @@ def test_fuzz_rubbish_under_a_believable_header(name, rubbish):
     assert np.array_equal(symbols, TABLES.clip(symbols))
 
 
+@pytest.mark.fault(
+    22,
+    does="a named error, or symbols inside the alphabet; the command stays within the guard's limits. "
+    "That the picture was another is not seen: set a key",
+)
 def test_garbage_under_a_right_crc_through_the_whole_receiving_side():
     rng = np.random.default_rng(5)
     for _ in range(100):

@@ -17,6 +17,7 @@ ALL = [(kind, key) for kind in PACKETS for key in (None, KEY)]
 
 
 @pytest.mark.parametrize(("kind", "key"), ALL)
+@pytest.mark.fault(17, does="refused by name: Truncated")
 def test_truncated_at_every_length(kind, key):
     data = wire.encode(PACKETS[kind], key)
     for length in range(len(data)):
@@ -25,6 +26,7 @@ def test_truncated_at_every_length(kind, key):
 
 
 @pytest.mark.parametrize(("kind", "key"), ALL)
+@pytest.mark.fault(21, does="refused by name: BadChecksum, or BadTag with a key")
 def test_crc_or_tag_catches_a_flip_of_every_bit(kind, key):
     data = wire.encode(PACKETS[kind], key)
     for position in range(len(data)):
@@ -55,6 +57,7 @@ def test_trailing_bytes(kind, key):
 
 
 @pytest.mark.parametrize("data", [b"", b"N", b"NS", b"NS\x01", b"NS\x01\x01"])
+@pytest.mark.fault(29, does="refused by name")
 def test_empty_or_hardly_begun(data):
     with pytest.raises(wire.Truncated):
         wire.decode(data)
@@ -68,6 +71,7 @@ def test_a_flood_of_bytes_is_refused_by_its_length():
 
 
 @pytest.mark.parametrize("kind", PACKETS)
+@pytest.mark.fault(18, does="refused by name: BadMagic, BadVersion, BadKind")
 def test_wrong_magic_version_kind_with_a_right_crc(kind):
     data = wire.encode(PACKETS[kind])
     with pytest.raises(wire.BadMagic):
@@ -96,6 +100,7 @@ def test_payload_length_out_of_bounds(claim):
         wire.decode(patched(wire.encode(features()), LENGTH_AT, "<H", claim))
 
 
+@pytest.mark.fault(19, does="refused by name, before anything is allocated")
 def test_payload_length_that_lies():
     data = wire.encode(features(payload=bytes(100)))
     with pytest.raises(wire.BadLength):
@@ -104,6 +109,7 @@ def test_payload_length_that_lies():
         wire.decode(patched(data, LENGTH_AT, "<H", 101))
 
 
+@pytest.mark.fault(19, does="refused by name, before anything is allocated")
 def test_a_claim_of_two_gigabytes_has_no_place_and_allocates_nothing():
     # The widest numbers that a sender controls: 2**16 payload bytes and 255**3 symbols; written over every offset.
     data = wire.encode(features())
@@ -123,6 +129,7 @@ def test_slice_index_not_below_the_count(index, count):
 
 
 @pytest.mark.parametrize("shape", [(0, 18, 32), (16, 0, 32), (16, 18, 0), (255, 255, 255), (65, 64, 64)])
+@pytest.mark.fault(20, does="refused by name; the frame is lost, not the flight")
 def test_shape_with_no_symbols_or_too_many(shape):
     channels, height, width = shape
     data = patched(wire.encode(features()), 24, "<H", channels | height << 8)
@@ -141,6 +148,7 @@ def test_orientation_that_is_no_rotation(quaternion):
         wire.decode(data)
 
 
+@pytest.mark.fault(27, does="NaN and infinity have no encoding in a packet")
 def test_not_a_number_has_no_encoding():
     # Bit patterns of NaN, infinity and denormals anywhere in the numbers: whatever decodes is finite.
     patterns = [struct.pack("<f", v) for v in (np.nan, np.inf, -np.inf, 1e-45)]
@@ -163,6 +171,7 @@ def test_not_a_number_has_no_encoding():
 
 
 @pytest.mark.parametrize("kind", PACKETS)
+@pytest.mark.fault(50, does="with a key: takes neither an unsigned answer nor an unsigned frame for its own")
 def test_tag_missing_forged_truncated_or_of_another_key(kind):
     signed, unsigned = wire.encode(PACKETS[kind], KEY), wire.encode(PACKETS[kind])
     with pytest.raises(wire.BadTag, match="not signed"):

@@ -97,6 +97,7 @@ class FakeVehicle:
         self.took_off = False
         self.screen: list[tuple[str, str]] = []
         self.blind = False
+        self.pictures = 0
         self._lock = threading.Lock()
         self._state = Odometry(time.time_ns(), np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(3), np.zeros(3))
         self._until_ns = 0
@@ -126,6 +127,8 @@ class FakeVehicle:
         state = self.odometry()
         rgb = np.zeros((144, 256, 3), np.uint8)
         rgb[..., 0] = 200  # red: a swapped channel shows
+        self.pictures += 1
+        rgb[0, 0, 1] = self.pictures % 256  # no two are the same: this camera is not frozen
         return state.stamp_ns, rgb, state
 
     def collided(self) -> Collision:

@@ -14,6 +14,7 @@ from navisplit import wire
 from navisplit.frames import VelocityCommand
 from navisplit.nodes import messages, qos
 from navisplit.nodes.guard_node import GuardNode
+from tests.attacks.packets import features
 
 EAST = VelocityCommand(np.array([2.0, 0.0, 0.0]), 0.5)
 
@@ -30,12 +31,14 @@ class Failsafe:
         self.frame_left = bench.publisher(CompressedImage, "features", qos.PACKETS)
         self.answer_came = bench.publisher(UInt8MultiArray, "answer", qos.PACKETS)
 
-    def send_frame(self, stamp_ns: int) -> None:
-        self.frame_left(messages.feature_message(b"any", stamp_ns))
+    def send_frame(self, stamp_ns: int, key: bytes | None = None) -> None:
+        self.frame_left(
+            messages.feature_message(wire.encode(features(stamp_ns=stamp_ns, model_hash=MODEL_HASH), key), stamp_ns)
+        )
         self.bench.spin_until(lambda: self.node._sent_ns == stamp_ns, "the frame noted")
 
-    def answer(self, stamp_ns: int, command: VelocityCommand = EAST) -> None:
-        packet = wire.AnswerPacket(MODEL_HASH, 0, stamp_ns, command, 5.0, 1.0, 0, 1)
+    def answer(self, stamp_ns: int, command: VelocityCommand = EAST, model_hash: int = MODEL_HASH) -> None:
+        packet = wire.AnswerPacket(model_hash, 0, stamp_ns, command, 5.0, 1.0, 0, 1)
         before = self.counted()
         self.answer_came(messages.answer_message(wire.encode(packet)))
         self.bench.spin_until(lambda: self.counted() > before, "the answer judged")
@@ -133,10 +136,11 @@ def test_garbage_and_packets_of_the_other_kind_are_survived(bench):
     assert speed(failsafe.fly(1_000)) == pytest.approx(2.0, abs=0.02)
 
 
+@pytest.mark.fault(50, does="with a key: takes neither an unsigned answer nor an unsigned frame for its own")
 def test_with_a_key_an_unsigned_answer_is_refused(bench, monkeypatch):
     monkeypatch.setenv("NAVISPLIT_LINK_KEY", "11" * 32)
     failsafe = Failsafe(bench)
-    failsafe.send_frame(1_000)
+    failsafe.send_frame(1_000, bytes.fromhex("11" * 32))
     packet = wire.AnswerPacket(MODEL_HASH, 0, 1_000, EAST, 5.0, 1.0, 0, 1)
     failsafe.answer_came(messages.answer_message(wire.encode(packet)))
     bench.spin_until(lambda: failsafe.node._unreadable.total() == 1, "the refusal")
@@ -169,3 +173,32 @@ def test_while_the_edge_is_silent_the_exit_flies_and_a_body_frame_is_refused(ben
         leave(command)
         bench.spin_for(0.01)
     assert speed(failsafe.next_command()) == 0.0
+
+
+@pytest.mark.fault(13, does="refuses answers of another branch set, and stops as if there were none")
+def test_an_answer_of_another_branch_set_than_the_frames_is_refused(bench):
+    failsafe = Failsafe(bench)
+    failsafe.send_frame(1_000)
+    failsafe.answer(1_000, model_hash=MODEL_HASH ^ 1)
+    assert failsafe.node._guard.counters.refused == {"other model": 1}
+    failsafe.answer(1_000)
+    assert failsafe.node._guard.counters.accepted == 1
+
+
+@pytest.mark.fault(50, does="with a key: takes neither an unsigned answer nor an unsigned frame for its own")
+def test_with_a_key_a_frame_of_somebody_else_is_not_taken_for_one_of_ours(bench, monkeypatch):
+    monkeypatch.setenv("NAVISPLIT_LINK_KEY", "11" * 32)
+    failsafe = Failsafe(bench)
+    failsafe.frame_left(messages.feature_message(wire.encode(features(stamp_ns=9_000)), 9_000))
+    bench.spin_until(lambda: sum(failsafe.node._unreadable.values()) == 1, "the refusal")
+    packet = wire.AnswerPacket(MODEL_HASH, 0, 9_000, EAST, 5.0, 1.0, 0, 1)
+    failsafe.answer_came(messages.answer_message(wire.encode(packet, bytes.fromhex("11" * 32))))
+    bench.spin_until(lambda: failsafe.node._guard.counters.refused["unknown stamp"] == 1, "the answer refused")
+
+
+@pytest.mark.fault(39, does="goes by a steady clock of its own, so that it brakes and holds in a paused simulation too")
+def test_the_guard_brakes_while_the_simulations_clock_stands_still(bench):
+    node = bench.start(GuardNode, {"use_sim_time": True})  # nobody publishes /clock
+    commands = bench.heard(TwistStamped, "cmd_vel", qos.SENSOR)
+    bench.spin_until(lambda: len(commands) > 5, "commands")
+    assert node.get_clock().now().nanoseconds == 0 and speed(commands[-1]) == 0.0

@@ -27,7 +27,7 @@ def state(stamp_ns: int, x: float = 0.0) -> OdometryMessage:
 
 
 def picture(stamp_ns: int, width: int = 256) -> Image:
-    return messages.image_message(np.zeros((144, width, 3), np.uint8), stamp_ns, "camera_optical")
+    return messages.image_message(np.full((144, width, 3), 90, np.uint8), stamp_ns, "camera_optical")
 
 
 class Flight:
@@ -59,24 +59,24 @@ class Flight:
 def test_a_frame_becomes_one_message_per_packet_with_the_vehicles_state(bench):
     flight = Flight(bench, "b1")
     flight.begin()
-    packets = flight.frame(5_000_000_000)
+    packets = flight.frame(5_000)
     assert [p.slice_index for p in packets] == [0, 1]
-    assert all(p.model_hash == MODEL_HASH and p.stamp_ns == 5_000_000_000 for p in packets)
+    assert all(p.model_hash == MODEL_HASH and p.stamp_ns == 5_000 for p in packets)
     np.testing.assert_allclose(packets[0].state.position, [4.0, 2.0, 3.0], atol=1e-3)
     np.testing.assert_allclose(packets[0].state.velocity, [1.0, 0.5, 0.0], atol=2e-2)
     np.testing.assert_allclose(packets[0].state.goal, [10.0, 0.0, 2.0], atol=1e-3)
-    assert messages.from_time(flight.features[0].header.stamp) == 5_000_000_000
+    assert messages.from_time(flight.features[0].header.stamp) == 5_000
     assert flight.features[0].format == "navisplit/1"
 
 
 def test_the_state_is_that_of_the_pictures_own_stamp(bench):
     flight = Flight(bench)
     flight.begin()
-    for stamp_ns, x in ((2_000, 5.0), (3_000, 6.0)):
+    for stamp_ns, x in ((200_000_000, 4.2), (400_000_000, 4.4)):
         flight.move(state(stamp_ns, x))
         bench.spin_until(lambda stamp_ns=stamp_ns: flight.node._odometry[-1].stamp_ns == stamp_ns, "odometry")
-    (packet,) = flight.frame(2_000)
-    assert packet.state.position[0] == pytest.approx(5.0)
+    (packet,) = flight.frame(200_000_000)
+    assert packet.state.position[0] == pytest.approx(4.2)
 
 
 def test_nothing_is_sent_without_a_goal(bench):
@@ -114,6 +114,7 @@ def test_other_parameters_cannot_be_set_in_flight(bench):
     assert not result.successful
 
 
+@pytest.mark.fault(32, does="drops the picture, with an error in the log; 8-bit encodings have no byte order")
 def test_a_picture_of_another_size_or_encoding_is_dropped_and_the_next_one_flies(bench):
     flight = Flight(bench)
     flight.begin()

@@ -29,6 +29,7 @@ from navisplit.nodes.mission_node import MissionNode
 from navisplit.nodes.peers import Half
 from navisplit.nodes.tail_node import TailNode
 from navisplit.nodes.worker import WorkerNode
+from tests.attacks.packets import features
 
 CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
 DEACTIVATE, CLEANUP = Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP
@@ -225,7 +226,7 @@ def test_a_refused_change_changes_nothing_of_what_was_asked_with_it(bench):
 @pytest.mark.parametrize("name", MAKERS)
 def test_every_parameter_is_described_and_read_only_where_it_cannot_change_in_flight(bench, tmp_path, name):
     node = MAKERS[name](bench, {"out": str(tmp_path)} if name == "mission_node" else {})
-    live = {"head_node": {"branch", "max_frame_bytes"}, "link_node": {"profile"}}.get(name, set())
+    live = {"head_node": {"branch", "max_frame_bytes"}, "link_node": {"profile"}}.get(name, {"faults"})
     ours = [p for p in node._parameters if p not in ("use_sim_time", "start_type_description_service")]
     assert len(ours) > 1
     for parameter in ours:
@@ -253,7 +254,7 @@ def test_a_deactivated_guard_brakes_and_the_vehicle_holds_where_it_is(bench):
     def answer() -> None:
         nonlocal stamp_ns
         stamp_ns, now_ns[0] = stamp_ns + 1, now_ns[0] + 50_000_000
-        left(messages.feature_message(b"any", stamp_ns))
+        left(messages.feature_message(wire.encode(features(stamp_ns=stamp_ns, model_hash=MODEL_HASH)), stamp_ns))
         bench.spin_until(lambda: guard._sent_ns == stamp_ns, "the frame noted")
         accepted = guard._guard.counters.accepted
         packet = wire.AnswerPacket(MODEL_HASH, 0, stamp_ns, EAST, 5.0, 1.0, 0, 1)

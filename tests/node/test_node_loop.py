@@ -133,11 +133,13 @@ def test_an_interrupted_flight_is_reported_as_far_as_it_went(bench, tmp_path):
     assert float(row["path_m"]) > 1.0
 
 
+@pytest.mark.fault(36, does="refused before the flight, where the world is known")
 def test_a_goal_inside_an_obstacle_is_refused_before_the_flight(bench, tmp_path):
     with pytest.raises(RouteError, match="wall"):
         Flight(bench, tmp_path, scene=wall(GOAL[0]))
 
 
+@pytest.mark.fault(47, does="the mission ends and says who is not heard")
 def test_a_flight_without_an_edge_server_fails_with_what_is_missing(bench, tmp_path):
     parameters = {"goal": GOAL, "out": str(tmp_path), "start_timeout_s": 0.2}
     bench.start(MissionNode, parameters, query_of=lambda _: None)

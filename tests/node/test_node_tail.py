@@ -101,6 +101,8 @@ def test_a_message_of_another_format_is_not_even_tried(bench):
     assert not edge.node._server.refused
 
 
+@pytest.mark.fault(9, does="the edge works on the newest frame only")
+@pytest.mark.fault(41, does="drops frames, never queues them: the edge works on the newest only")
 def test_frames_that_pile_up_behind_a_slow_network_are_dropped_but_the_newest(bench):
     edge = Edge(bench, FakeTail(delay_s=0.3))
     for sequence in range(8):
@@ -113,3 +115,13 @@ def test_frames_that_pile_up_behind_a_slow_network_are_dropped_but_the_newest(be
 def test_an_unknown_policy_is_an_error_at_the_start(bench):
     with pytest.raises(UsageError, match="no policy 'plannet'"):
         bench.start(TailNode, {"policy.name": "plannet"}, load=lambda _: (FakeTail(), MODEL_HASH))
+
+
+@pytest.mark.fault(40, does="the edge's node ends with the error; the drone stops as for total loss")
+def test_a_device_without_memory_ends_the_node_with_its_error(bench):
+    tail = FakeTail()
+    tail.infer = lambda *_, **__: (_ for _ in ()).throw(RuntimeError("CUDA out of memory"))
+    edge = Edge(bench, tail)
+    edge.send(packet(1))
+    bench.spin_until(edge.node.finished.done, "the node's end")
+    assert "out of memory" in str(edge.node.finished.exception())

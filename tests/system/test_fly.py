@@ -56,6 +56,7 @@ def test_a_flight_ends_with_exit_0_a_summary_and_a_report(fly, tmp_path):
     assert not [log for log in (out / "log").iterdir() if "Traceback" in log.read_text()]
 
 
+@pytest.mark.fault(48, does="stops the vehicle, writes the report, leaves no process behind")
 def test_ctrl_c_in_flight_brings_everything_down_with_the_report_written(fly, tmp_path):
     flight = fly()
     flight.read_until("guard: edge")
@@ -68,15 +69,34 @@ def test_ctrl_c_in_flight_brings_everything_down_with_the_report_written(fly, tm
     assert "Traceback" not in flight.output
 
 
-def test_a_lost_edge_server_is_a_failsafe_that_is_reported(fly, tmp_path):
+@pytest.mark.fault(10, does="as for total loss; the flight is reported as a failsafe")
+@pytest.mark.fault(11, does="as for total loss: a connection that is alive proves nothing")
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_lost_edge_server_is_a_failsafe_that_is_reported(fly, tmp_path, blow):
     flight = fly("--no-respawn")
     flight.read_until("guard: edge")
-    tail = pid_of(flight, "tail_node")
-    os.kill(tail, signal.SIGKILL)
+    os.kill(pid_of(flight, "tail_node"), blow)
     assert flight.wait(60) == 0, flight.output
     nothing_left(tmp_path / "out")
     assert row(tmp_path / "out")["outcome"] == "failsafe"
-    assert "tail_node has ended" in flight.output
+    assert ("tail_node has ended" in flight.output) == (blow == signal.SIGKILL)
+
+
+@pytest.mark.parametrize("unit", ["camera", "link"])
+def test_a_fault_is_ordered_in_a_running_flight_from_another_terminal(fly, navisplit, tmp_path, unit):
+    flight = fly()
+    flight.read_until("guard: edge")
+    domain = re.search(r"ROS domain (\d+)", flight.output)[1]
+    other = navisplit("fault", unit, "off", "--domain", domain)
+    assert other.wait(60) == 0 and f"ordered {unit}:off" in other.output, other.output
+    assert flight.wait(60) == 0, flight.output
+    assert row(tmp_path / "out")["outcome"] == "failsafe"
+    assert "fault ordered" in flight.output
+
+
+def test_a_fault_without_a_flight_says_so(navisplit):
+    other = navisplit("fault", "camera", "off", "--domain", "99")
+    assert other.wait(60) == 1 and "No airsim_node" in other.output
 
 
 @pytest.mark.parametrize("name", ["airsim_node", "navisplit sim"])
@@ -122,6 +142,7 @@ def test_what_is_missing_is_told_before_any_process_starts(fly, tmp_path, argume
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.fault(43, does="refused by its hash before anything starts")
 def test_a_foreign_checkpoint_is_refused(fly, models, tmp_path):
     copy = tmp_path / "foreign"
     copy.mkdir()

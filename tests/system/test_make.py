@@ -148,7 +148,14 @@ def test_the_version_is_told_the_same_everywhere(wheel):
 def test_every_package_that_is_imported_is_required():
     required = (ROOT / "setup.py").read_text().lower().replace("-", "_")
     names = {"cv2": "opencv_python_headless", "yaml": "pyyaml", "PIL": "pillow", "re2": "google_re2"}
-    elsewhere = {"navisplit", "airsim", "launch", "launch_ros", "rclpy"}  # ours, our installer's, ROS's own
+    elsewhere = {
+        "navisplit",
+        "airsim",
+        "launch",
+        "launch_ros",
+        "rclpy",
+        "ament_index_python",
+    }  # ours, our installer's, ROS's own
     missing = {
         name
         for name in imported_packages()

@@ -77,6 +77,9 @@ class Frame:
     answer_ms: float | None = None  # after its capture
 
 
+GREY = np.full((2, 2, 3), 128, np.uint8)
+
+
 class LinkFlight:
     """Ten frames a second over a link that may become another one."""
 
@@ -85,7 +88,7 @@ class LinkFlight:
         up, down = np.random.default_rng(seed).spawn(2)
         self.exchange = Exchange(profile(link), up, down, self.server, EDGE_S)
         self.onboard = Onboard(Head(), gate or wasteful_gate(), MODEL, period_s=1 / rate_hz)
-        self.guard = Guard(GuardConfig(), MODEL)
+        self.guard = Guard(GuardConfig())
         self.frames: dict[int, Frame] = {}
         self.refused: list[str] = []  # by the guard
         self.replies = []  # of the edge
@@ -118,9 +121,9 @@ class LinkFlight:
     def _capture(self) -> None:
         stamp = self.now_ns
         still = Odometry(stamp, np.zeros(3), np.array([0, 0, 0, 1.0]), np.zeros(3), np.zeros(3))
-        sent = self.onboard.process(np.zeros((2, 2, 3), np.uint8), still, GOAL, stamp, now_ns=stamp)
+        sent = self.onboard.process(GREY, still, GOAL, stamp, now_ns=stamp)
         self.frames[stamp] = Frame(stamp / S, sent.branch)
-        self.guard.note_sent(stamp, stamp)
+        self.guard.note_sent(stamp, stamp, MODEL)
         self.exchange.send(sent.packets, stamp + round(HEAD_S * S))
 
     def _hear(self, answer: wire.AnswerPacket) -> None:

@@ -20,7 +20,7 @@ from navisplit.vehicle.neural_gate import SAMPLES, gate_features, load_neural_ga
 from navisplit.vehicle.onboard import Onboard
 
 MS = 10**6
-RGB = np.zeros((2, 2, 3), np.uint8)
+RGB = np.full((2, 2, 3), 128, np.uint8)
 
 
 class Head:

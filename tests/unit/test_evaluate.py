@@ -13,9 +13,10 @@ from navisplit.config import FlightConfig, PolicyConfig
 from navisplit.errors import RouteError, UsageError
 from navisplit.evaluate import episode as record
 from navisplit.evaluate import fleet, runner
+from navisplit.evaluate.airspace import with_airspace
 from navisplit.evaluate.crew import load_models
 from navisplit.evaluate.episode import Episode, Metrics, Outcome, Picture, Sample
-from navisplit.evaluate.flight import Flight, Limits, fly, with_airspace
+from navisplit.evaluate.flight import Flight, Limits, fly
 from navisplit.evaluate.metrics import EnergyModel, mcnemar, newcombe_paired, soft_spl, spl, wilson
 from navisplit.evaluate.summary import KEYS, git_revision, summarise
 from navisplit.sim.render.renderer import RayCaster
@@ -163,6 +164,7 @@ def test_the_head_sees_the_weather_of_the_flight_and_of_the_world(renderer, orac
         process = flight.crew.onboard.process
         flight.crew.onboard.process = lambda rgb, *a, **k: pictures.append(rgb.astype(int)) or process(rgb, *a, **k)
         flight._capture()
+        flight._send()
         return pictures[0]
 
     clear, foggy, rain = seen("none"), seen("fog=0.8"), seen("rain=1")

@@ -202,8 +202,8 @@ def test_a_record_with_a_number_too_many_is_refused(tmp_path):
 def test_the_oracle_gives_each_frame_its_own_depth_and_forgets_old_ones():
     oracle, names = Oracle(), []
     for number in range(40):
-        oracle.show(np.full((72, 128), number, np.float32))
-        names.append(oracle.encode(oracle.trunk(None), ORACLE).slices)
+        depth = np.full((72, 128), number, np.float32)
+        names.append(oracle.encode(oracle.trunk(depth), ORACLE).slices)
     for number in (39, 8):
         assert oracle.infer(0, oracle.decode(0, 0, (1, 1, 1), names[number])[0], None).depth[0, 0] == number
     with pytest.raises(PacketError, match="Frame 7"):

@@ -128,6 +128,7 @@ OTHER_VALUES = {
     "models": "paper",
     "link": "lora",
     "weather": "rain=0.5,fog=0.2",
+    "fault": "camera:stuck@5+2",
     "policy": "reactive",
     "speed": "5.5",
     "exit": "false",
@@ -195,6 +196,8 @@ def test_no_argument_of_the_edge_is_declared_and_ignored(tmp_path, name):
         ({"speed": "fast"}, UsageError, "a number"),
         ({"speed": "-1"}, ConfigError, "speed_mps"),
         ({"timeout": "0"}, UsageError, "timeout"),
+        ({"goal": "1 2 30"}, RouteError, "outside the airspace"),
+        ({"fault": "kamera:off"}, UsageError, "Did you mean 'camera'"),
         ({"weather": "rian=0.5"}, UsageError, "Did you mean 'rain'"),
         ({"weather": "rain=0.5", "airsim": "127.0.0.1:5"}, UsageError, "simSetWeatherParameter"),
         ({"headless": "maybe"}, UsageError, "true or false"),
@@ -211,6 +214,7 @@ def test_no_argument_of_the_edge_is_declared_and_ignored(tmp_path, name):
         ({"wrold": "w"}, UsageError, "Did you mean 'world'"),
     ],
 )
+@pytest.mark.fault(36, does="a goal outside the airspace is refused before the flight")
 def test_bad_input_is_named_before_anything_starts(world, values, error, said):
     with pytest.raises(error, match=said) as caught:
         flight_graph({"world": world, "route": "4", **values}, stamp="now")

@@ -11,6 +11,7 @@ from navisplit.vehicle.guard import Guard, Stage
 from tests.unit.guard_flights import MS, REST, S, reply, started, stream
 
 
+@pytest.mark.fault(14, does="a guard that starts anew brakes until the first fresh command")
 def test_before_the_first_command_it_brakes_and_never_latches():
     guard = Guard(GuardConfig())
     for now in range(0, 60 * S, S):
@@ -139,6 +140,7 @@ def test_age_is_counted_from_sending_not_from_the_arrival_of_the_answer():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.fault(27, does="the guard refuses commands that are not finite")
 def test_commands_that_are_not_finite_are_refused(value):
     guard = Guard(GuardConfig())
     guard.note_sent(0, 0)
@@ -159,6 +161,8 @@ def test_denormal_commands_are_harmless():
     assert guard.command(np.full(3, 1e308), 20 * MS).command.finite
 
 
+@pytest.mark.fault(5, does="takes the first answer to a frame, and no second one")
+@pytest.mark.fault(26, does="refused: used already, or older than the newest")
 def test_replayed_answers_are_refused():
     guard = started()
     for _ in range(3):
@@ -166,6 +170,7 @@ def test_replayed_answers_are_refused():
     assert guard.command(REST, 260 * MS).stage is Stage.BRAKE, "a replay does not refresh the command"
 
 
+@pytest.mark.fault(6, does="refuses an answer that is older than the newest one")
 def test_answers_out_of_order_are_refused():
     guard = Guard(GuardConfig())
     guard.note_sent(0, 0)
@@ -180,6 +185,7 @@ def test_answers_to_frames_never_sent_are_refused():
         assert guard.accept(reply(stamp), MS) == "unknown stamp"
 
 
+@pytest.mark.fault(9, does="refuses all that was sent more than 250 ms ago, however much of it comes at once")
 def test_late_answers_are_refused():
     """Fault 9: a partition, and then the flood of the backlog."""
     guard = Guard(GuardConfig())
@@ -189,14 +195,16 @@ def test_late_answers_are_refused():
     assert refused[:48] == ["stale"] * 48 and refused[48:] == [None, None]
 
 
+@pytest.mark.fault(13, does="refuses answers of another branch set, and stops as if there were none")
 def test_answers_of_another_model_are_refused():
     """Fault 13: the edge restarts with other models."""
-    guard = Guard(GuardConfig(), model_hash=1)
-    guard.note_sent(0, 0)
+    guard = Guard(GuardConfig())
+    guard.note_sent(0, 0, model_hash=1)
     assert guard.accept(reply(0, model_hash=2), 0) == "other model"
     assert guard.accept(reply(0, model_hash=1), 0) is None
 
 
+@pytest.mark.fault(15, does="flies the first answer to each frame; the other edge's is refused")
 def test_two_edges_cannot_both_command():
     """Fault 15: only the first answer to a frame counts."""
     guard = Guard(GuardConfig())
@@ -205,6 +213,7 @@ def test_two_edges_cannot_both_command():
     assert guard.accept(reply(0, VelocityCommand(np.array([-3.0, 0, 0]))), 20 * MS) == "already used"
 
 
+@pytest.mark.fault(12, does="refuses the answer that was used already, and stops as if there were none")
 def test_an_edge_stuck_on_one_stamp_ends_in_holding():
     """Fault 12: answers come at full rate, all to one cached frame."""
     guard = started()
@@ -215,6 +224,7 @@ def test_an_edge_stuck_on_one_stamp_ends_in_holding():
     assert stage is Stage.HOLD and guard.counters.refused["already used"] == 30
 
 
+@pytest.mark.fault(30, does="does not send a picture that it has seen before from elsewhere, and stops")
 def test_a_frozen_camera_ends_in_holding():
     """Fault 30: the same stamp is sent again and again; it may be answered once, counted from its first sending."""
     guard = started()
@@ -241,6 +251,7 @@ def test_memory_of_stamps_is_bounded_and_forgotten_ones_are_unknown():
     assert len(guard._sent) <= 1024
 
 
+@pytest.mark.fault(37, does="takes a jump ahead for silence and one back for a stale command, and brakes")
 def test_a_clock_that_jumps_back_makes_the_command_stale_at_once():
     guard = started(now_ns=1000 * S)
     assert guard.command(REST, 1000 * S).stage is Stage.EDGE
@@ -263,6 +274,7 @@ def test_a_clock_that_runs_backwards_ends_in_landing():
     assert stages[0] is Stage.EDGE and Stage.EDGE not in stages[1:] and stages[-1] is Stage.LAND
 
 
+@pytest.mark.fault(37, does="takes a jump ahead for silence and one back for a stale command, and brakes")
 def test_a_clock_that_jumps_ahead_counts_as_silence():
     assert started().command(REST, 3600 * S).stage is Stage.LAND
 

@@ -23,6 +23,7 @@ def flown(command: VelocityCommand, config: GuardConfig, measured=REST, seconds:
 
 
 @pytest.mark.parametrize("velocity", [[100.0, 0, 0], [0, -50.0, 50.0], [1e300, 1e300, 1e300], [1.7e308, -1.7e308, 0]])
+@pytest.mark.fault(28, does="never flies faster than max_speed_mps, nor accelerates beyond its limit")
 def test_speed_acceleration_and_yaw_rate_are_limited(velocity):
     config = GuardConfig()
     out = flown(VelocityCommand(np.array(velocity), -1e300), config)

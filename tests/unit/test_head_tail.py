@@ -115,6 +115,7 @@ def test_a_float_picture_is_refused(branch_set):
         Head(branch_set).trunk(np.zeros((32, 64, 3), np.float32))
 
 
+@pytest.mark.fault(23, does="refused by name; the frame is lost, not the flight")
 def test_an_unknown_branch_is_refused_on_both_sides(branch_set, picture):
     head, tail = Head(branch_set), Tail(branch_set)
     with pytest.raises(UsageError):
@@ -125,6 +126,7 @@ def test_an_unknown_branch_is_refused_on_both_sides(branch_set, picture):
         tail.infer(9, np.zeros((2, 2, 4), np.int16), np.ones(2, bool))
 
 
+@pytest.mark.fault(20, does="refused by name; the frame is lost, not the flight")
 def test_a_packet_that_claims_another_shape_or_codec_is_refused(branch_set):
     tail, coder = Tail(branch_set), codec("rans").id
     with pytest.raises(PacketError):

@@ -17,6 +17,7 @@ FORBIDDEN = {
         f"navisplit.{room}" for room in ("vehicle", "edge", "nets", "codecs", "nodes", "link", "train", "evaluate")
     ],
     "link": [f"navisplit.{room}" for room in ("vehicle", "edge", "sim", "nets", "codecs", "nodes", "cli")],
+    "faults": [f"navisplit.{room}" for room in ("vehicle", "edge", "sim", "nets", "codecs", "nodes", "link", "cli")],
     "codecs": [f"navisplit.{room}" for room in ("vehicle", "edge", "sim", "nets", "link", "nodes", "cli")],
     "nets": [f"navisplit.{room}" for room in ("vehicle", "edge", "sim", "link", "nodes", "cli")],
     "wire": [f"navisplit.{room}" for room in ("vehicle", "edge", "sim", "nets", "codecs", "link", "nodes", "cli")],
@@ -26,7 +27,7 @@ FORBIDDEN = {
 
 ROS = ("rclpy", "rosidl_runtime_py", "sensor_msgs", "nav_msgs", "geometry_msgs", "std_msgs", "launch_ros")
 ROS_ROOMS = {"nodes", "cli", "graph"}
-PURE_ROOMS = {"wire", "frames", "config", "codecs", "link", "vehicle", "nets"}
+PURE_ROOMS = {"wire", "frames", "config", "codecs", "faults", "link", "vehicle", "nets"}
 GLOBAL_TIME = {
     "time.time",
     "time.time_ns",
@@ -180,3 +181,10 @@ def test_help_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "heavy:"
+
+
+@pytest.mark.fault(35, does="nothing: no part of the flight listens to TF, which is for people and their tools")
+def test_nothing_but_the_publisher_of_frames_knows_tf():
+    using = [p.name for p in sources() if any("tf2" in n for n in imports(ast.parse(p.read_text()), p))]
+    assert using == ["frames_tree.py"]
+    assert "create_subscription" not in (PACKAGE / "nodes" / "frames_tree.py").read_text()

@@ -78,7 +78,7 @@ def test_packets_of_several_frames_at_once_give_one_answer():
 
 def send(onboard: Onboard, stamp_ns: int):
     still = Odometry(stamp_ns, np.zeros(3), np.array([0, 0, 0, 1.0]), np.zeros(3), np.zeros(3))
-    return onboard.process(np.zeros((2, 2, 3), np.uint8), still, GOAL, stamp_ns, now_ns=stamp_ns)
+    return onboard.process(np.full((2, 2, 3), 128, np.uint8), still, GOAL, stamp_ns, now_ns=stamp_ns)
 
 
 # Most important first ------------------------------------------------------------------------------------------------

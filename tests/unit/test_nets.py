@@ -1,9 +1,11 @@
+import json
 import math
 
 import numpy as np
 import pytest
 import torch
 from depth_fixtures import TINY
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from navisplit.codecs import Tables
@@ -11,7 +13,7 @@ from navisplit.errors import ConfigError, ModelError, UsageError
 from navisplit.nets.architecture import Architecture, BranchConfig, architecture_from_mapping
 from navisplit.nets.blocks import ConvNorm, Residual, Separable, fold_batchnorm
 from navisplit.nets.branch import HeadNetwork
-from navisplit.nets.branch_set import branch_set_names, load_branch_set, save_branch_set
+from navisplit.nets.branch_set import branch_set_names, content_hash, load_branch_set, save_branch_set
 from navisplit.nets.quantiser import ContextPrior, add_noise, clip_symbols, round_symbols
 from navisplit.nets.tail import TailNetwork, clip_depth
 from navisplit.nets.teacher import Teacher
@@ -180,6 +182,7 @@ def test_a_gate_beside_it_does_not_change_the_hash(tmp_path):
     assert load_branch_set(tmp_path / "mine").hash == digest
 
 
+@pytest.mark.fault(43, does="refused by its hash before anything starts")
 def test_mixed_files_are_refused(tmp_path):
     save(tmp_path / "mine")
     path = tmp_path / "mine" / "tail.safetensors"
@@ -187,6 +190,21 @@ def test_mixed_files_are_refused(tmp_path):
     data[-1] ^= 1
     path.write_bytes(data)
     with pytest.raises(ModelError, match="different trainings"):
+        load_branch_set(tmp_path / "mine")
+
+
+@pytest.mark.fault(44, does="weights that are not finite are refused before anything starts")
+@pytest.mark.parametrize("half", ["head", "tail"])
+def test_weights_that_are_not_finite_are_refused_though_their_hash_is_right(tmp_path, half):
+    save(tmp_path / "mine")
+    path, description = tmp_path / "mine" / f"{half}.safetensors", tmp_path / "mine" / "branches.json"
+    weights = load_file(path)
+    next(w for w in weights.values() if w.is_floating_point()).view(-1)[0] = torch.nan
+    save_file(weights, path)
+    spec = json.loads(description.read_text())
+    spec["hash"] = content_hash(tmp_path / "mine", spec)
+    description.write_text(json.dumps(spec))
+    with pytest.raises(ModelError, match="not finite"):
         load_branch_set(tmp_path / "mine")
 
 
@@ -198,6 +216,7 @@ def test_a_broken_description_is_a_model_error(tmp_path, text):
         load_branch_set(tmp_path / "mine")
 
 
+@pytest.mark.fault(43, does="refused by its hash before anything starts")
 def test_a_missing_half_and_a_missing_set_are_model_errors_that_help(tmp_path, monkeypatch):
     monkeypatch.setenv("NAVISPLIT_MODELS", str(tmp_path))
     save(tmp_path / "mine")

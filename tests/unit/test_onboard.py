@@ -13,7 +13,7 @@ from navisplit.vehicle.gate import SKIP, FixedGate
 from navisplit.vehicle.onboard import Onboard
 
 GOAL = np.array([20.0, 5.0, 2.0])
-RGB = np.zeros((144, 256, 3), np.uint8)
+RGB = np.full((144, 256, 3), 90, np.uint8)
 
 
 class Head:

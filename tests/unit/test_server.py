@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from types import SimpleNamespace
 
@@ -79,6 +80,8 @@ def test_the_policy_sees_only_what_the_packet_carries(server):
     assert state.goal == pytest.approx([30, 0, 2]) and stamp == 1000
 
 
+@pytest.mark.fault(6, does="slices of a frame are put together in any order")
+@pytest.mark.fault(5, does="slices that come twice change nothing")
 def test_slices_may_come_in_any_order_and_twice(server):
     assert server.receive(packet(0, 2, 3, b"c"), 0) is None
     assert server.receive(packet(0, 2, 3, b"c"), 0) is None
@@ -96,6 +99,7 @@ def test_a_frame_with_lost_slices_is_answered_after_30_ms(server):
     assert server.poll(60 * MS) == [] and server.due_ns() is None
 
 
+@pytest.mark.fault(26, does="the edge drops frames older than the newest")
 def test_a_newer_frame_replaces_an_unfinished_one_and_older_slices_are_dropped(server):
     server.receive(packet(0, 0, 2), 0)
     assert server.receive(packet(1, 0, 1), 5 * MS).packet.sequence == 1
@@ -137,6 +141,7 @@ def test_drones_do_not_share_anything(server):
     assert server.receive(packet(0), 0, "a") is None
 
 
+@pytest.mark.fault(14, does="a head that starts anew is heard again after a second: brakes, holds, flies on")
 def test_a_drone_that_starts_again_is_heard_after_a_second(server):
     server.receive(packet(900), 0)
     assert server.receive(packet(0), 500 * MS) is None
@@ -207,3 +212,23 @@ def test_every_refusal_of_a_server_with_a_key_has_its_name_and_its_reason(data, 
     server = EdgeServer(Source(), Pilot, CameraConfig(), MODEL, key=KEY)
     assert server.receive(data, 0) is None
     assert server.refused == {name: 1} and said in server.last_refusal
+
+
+@pytest.mark.fault(38, does="nothing: the edge's clock decides nothing but how long it waits for slices")
+def test_an_edge_whose_clock_is_years_off_gives_the_same_answers(server):
+    other = copy.deepcopy(server)
+    for sequence in range(3):
+        data = packet(sequence=sequence, stamp_ns=sequence + 1)
+        now = 100 * 10**6 * sequence
+        assert server.receive(data, now).answer == other.receive(data, now + 10**18).answer
+
+
+@pytest.mark.fault(27, does="depth that is not finite gives no answer, and stops the drone as if there were none")
+@pytest.mark.fault(44, does="depth that is not finite gives no answer, and stops the drone as if there were none")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_depth_that_is_not_finite_is_not_answered(server, value):
+    depth = np.full((72, 128), 5.0, np.float32)
+    depth[3, 4] = value
+    server.depth_source.infer = lambda *_, **__: type("D", (), {"depth": depth, "spread": None})()
+    assert server.receive(packet(), 0) is None
+    assert server.refused == {"NotFinite": 1}
