@@ -148,6 +148,7 @@ def test_the_version_is_told_the_same_everywhere(wheel):
 def test_every_package_that_is_imported_is_required():
     required = (ROOT / "setup.py").read_text().lower().replace("-", "_")
     names = {"cv2": "opencv_python_headless", "yaml": "pyyaml", "PIL": "pillow", "re2": "google_re2"}
+    # ours, our installer's, ROS's own
     elsewhere = {
         "navisplit",
         "airsim",
