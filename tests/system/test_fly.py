@@ -86,7 +86,7 @@ def test_a_lost_edge_server_is_a_failsafe_that_is_reported(fly, tmp_path, blow):
 def test_a_fault_is_ordered_in_a_running_flight_from_another_terminal(fly, navisplit, tmp_path, unit):
     flight = fly()
     flight.read_until("guard: edge")
-    domain = re.search(r"ROS domain (\d+)", flight.output)[1]
+    domain = re.search(r"ROS_DOMAIN_ID=(\d+)", flight.output)[1]
     other = navisplit("fault", unit, "off", "--domain", domain)
     assert other.wait(60) == 0 and f"ordered {unit}:off" in other.output, other.output
     assert flight.wait(60) == 0, flight.output
