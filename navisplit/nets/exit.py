@@ -10,7 +10,6 @@ The drone flies on that for seconds, never for minutes; size, grid and quantile 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +44,6 @@ class ExitNet(nn.Module):
         return self.say(nn.functional.max_pool2d(x, pool)).squeeze(1) + 1.0
 
 
-@dataclass(frozen=True)
-class LoadedExit:
-    """A trained exit."""
-
-    net: Any  # ExitNet, or the same as a session of the run time
-    notes: dict[str, Any]  # how it was trained and what it measured
-
-
 def save_exit(net: ExitNet, folder: Path, models_hash: int, notes: dict[str, Any]) -> None:
     """Write exit.safetensors and exit.json into a branch set's folder."""
     from safetensors.torch import save_file
@@ -62,7 +53,7 @@ def save_exit(net: ExitNet, folder: Path, models_hash: int, notes: dict[str, Any
     (folder / META_FILE).write_text(json.dumps(meta, indent=1) + "\n")
 
 
-def load_exit(folder: Path, *, models_hash: int, channels: int) -> LoadedExit:
+def load_exit(folder: Path, *, models_hash: int, channels: int) -> ExitNet:
     """Read an exit. Raises ModelError when it is missing, corrupt, or was trained behind another trunk."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -88,4 +79,4 @@ def load_exit(folder: Path, *, models_hash: int, channels: int) -> LoadedExit:
         )
     if not all(torch.isfinite(value).all() for value in net.state_dict().values()):
         raise ModelError(f"The on-board exit in {folder} has weights that are not finite. Train it again.")
-    return LoadedExit(net.eval(), dict(meta.get("training", {})))
+    return net.eval()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from navisplit.nets.exit import COLUMNS, FARTHEST_M, NEAREST_M, ROWS, ExitNet, s
 from navisplit.train.augment import photometric, to_tensors
 from navisplit.train.dataset import DepthData
 from navisplit.train.progress import Log
-from navisplit.vehicle.onboard_exit import SIDES, OnboardExit, free_reach
+from navisplit.vehicle.onboard_exit import SIDES, OnboardExit, distances_by, free_reach
 
 NEAREST_SHARE = 0.05  # of a cell's pixels: the nearest alone may be noise
 CRUISE_MPS = 4.0
@@ -136,19 +135,14 @@ def pinball(said: Tensor, true: Tensor, quantile: float) -> Tensor:
     return (weight * torch.maximum(quantile * error, (quantile - 1.0) * error)).mean()
 
 
-def assess(net: Any, branch_set: BranchSet, data: DepthData, frames: int) -> dict[str, float]:
+def assess(net: ExitNet, branch_set: BranchSet, data: DepthData, frames: int) -> dict[str, float]:
     """How often a blocked direction is taken for free, and a free one for blocked, on frames evenly spread.
 
     ``missed``: of the directions with something within 3.5 m, those where it is seen more than 1 m too far away;
     ``false_alarms``: of those free for 6 m, the ones that seem blocked within 3.5 m.
     """
     camera = CameraConfig(width=branch_set.architecture.width, height=branch_set.architecture.height)
-
-    def run(features: Tensor) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            return net(features.float()).numpy()
-
-    pilot = OnboardExit(run, camera, CRUISE_MPS)
+    pilot = OnboardExit(distances_by(net), camera, CRUISE_MPS)
     blocked = missed = free = false = 0
     for batch in data.batches(1, frames):
         odometry = Odometry(0, batch.pose[0, :3], batch.pose[0, 3:], np.zeros(3), np.zeros(3))

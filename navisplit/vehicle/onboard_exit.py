@@ -21,6 +21,7 @@ from navisplit.frames import Odometry, Vector, VelocityCommand, rotation_matrix,
 
 if TYPE_CHECKING:
     from navisplit.nets.branch_set import BranchSet
+    from navisplit.nets.exit import ExitNet
 
 SIDES = np.radians([0.0, 6.0, -6.0, 12.0, -12.0, 20.0, -20.0, 28.0, -28.0])
 """Directions to fly in, from the heading: all well inside the picture."""
@@ -110,27 +111,23 @@ def free_reach(
     return np.where(hit, along, np.inf).min(axis=0)
 
 
-def load_onboard_exit(branch_set: BranchSet, camera: CameraConfig, cruise_mps: float) -> OnboardExit:
-    """The exit in a branch set's folder. Raises ModelError where there is none, or one of another trunk."""
+def distances_by(net: ExitNet) -> Callable[[Any], NDArray[np.float32]]:
+    """The network as ``OnboardExit`` wants it: the trunk's features (B, C, 18, 32) to log distances (B, 6, 16)."""
     import torch
-
-    from navisplit.nets.exit import load_exit
-
-    channels = branch_set.head.trunk.channels
-    net = load_exit(branch_set.path, models_hash=branch_set.hash, channels=channels).net
 
     def run(features: Any) -> NDArray[np.float32]:
         with torch.inference_mode():
             return net(features.float()).numpy()
 
-    return OnboardExit(run, camera, cruise_mps)
+    return run
 
 
 def exit_factory(branch_set: BranchSet) -> Callable[[FlightConfig], OnboardExit] | None:
-    """Makes the branch set's on-board exit; None where it has none. Raises ModelError for one that is broken."""
-    from navisplit.nets.exit import META_FILE
+    """Makes the branch set's on-board exit; None where it has none. Raises ModelError for a broken or foreign one."""
+    from navisplit.nets.exit import META_FILE, load_exit
 
     if not (branch_set.path / META_FILE).is_file():
         return None
-    load_onboard_exit(branch_set, FlightConfig().camera, 1.0)  # a foreign or broken one is told before the first flight
-    return lambda config: load_onboard_exit(branch_set, config.camera, config.policy.speed_mps)
+    channels = branch_set.head.trunk.channels
+    see = distances_by(load_exit(branch_set.path, models_hash=branch_set.hash, channels=channels))
+    return lambda config: OnboardExit(see, config.camera, config.policy.speed_mps)

@@ -125,7 +125,7 @@ def test_an_exit_of_another_trunk_is_refused_and_says_how_to_get_one(tmp_path):
     net = ExitNet(8)
     save_exit(net, tmp_path, 1, {"seed": 0})
     features = torch.randn(2, 8, 18, 32)
-    torch.testing.assert_close(load_exit(tmp_path, models_hash=1, channels=8).net(features), net(features))
+    torch.testing.assert_close(load_exit(tmp_path, models_hash=1, channels=8)(features), net(features))
     with pytest.raises(ModelError, match="00000001.*00000002"):
         load_exit(tmp_path, models_hash=2, channels=8)
     with pytest.raises(ModelError, match="cannot be read"):

@@ -46,7 +46,7 @@ def trained(tmp_path_factory):
 def test_it_learns_how_near_things_are(trained):
     models, data, _, _ = trained
     branch_set = load_branch_set(models)
-    net = load_exit(branch_set.path, models_hash=branch_set.hash, channels=branch_set.head.trunk.channels).net
+    net = load_exit(branch_set.path, models_hash=branch_set.hash, channels=branch_set.head.trunk.channels)
     batch = next(DepthData(data, "validation").batches(40))
     with torch.inference_mode():
         said = net(branch_set.head.trunk(torch.from_numpy(batch.rgb)).float()).numpy()
