@@ -68,12 +68,13 @@ class NodeFaults:
         self._node, self._now_ns = node, time.monotonic_ns
         self._injector = Injector()
         self._lock = threading.RLock()
-        self._late: list[Callable[[], bool]] = []  # each delivers what is due, and says whether more is under way
+        self._late: dict[Unit, Callable[[], bool]] = {}  # each delivers what is due, and says whether more is under way
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(LATE_PERIOD_S, self._deliver_late, clock=steady, autostart=False)
         text = declare(node, PARAMETER, "", "faults to order: camera:stuck@5+2; see docs/safety.md", live=True)
-        self._order(text)
-        node.add_on_set_parameters_callback(self._on_parameters)
+        self._order(self._read(text))
+        node.add_on_set_parameters_callback(self._check)
+        node.add_post_set_parameters_callback(self._apply)
 
     def channel(self, unit: Unit, damage: Damage[T], deliver: Callable[[T], None]) -> Callable[[T], None]:
         """What a unit's values are handed to; ``deliver`` gets what comes out of it."""
@@ -92,7 +93,7 @@ class NodeFaults:
             if due():
                 self._timer.reset()
 
-        self._late.append(due)
+        self._late[unit] = due  # of a node that is configured again, the newest
         return send
 
     def clock(self, now_ns: Callable[[], int]) -> Callable[[], int]:
@@ -101,25 +102,34 @@ class NodeFaults:
         return lambda: faulty.read(now_ns(), self._now_ns())
 
     def _deliver_late(self) -> None:
-        if not any([due() for due in self._late]):
+        if not any([due() for due in self._late.values()]):
             self._timer.cancel()
 
-    def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
-        for parameter in parameters:
-            if parameter.name != PARAMETER:
-                continue
-            try:
-                self._order(str(parameter.value))
-            except NaviSplitError as error:
-                return SetParametersResult(successful=False, reason=str(error))
+    def _check(self, parameters: list[Parameter]) -> SetParametersResult:
+        """Refuse what cannot be ordered here; nothing is ordered before all that is set with it has passed."""
+        try:
+            for parameter in parameters:
+                if parameter.name == PARAMETER:
+                    self._read(str(parameter.value))
+        except NaviSplitError as error:
+            return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
-    def _order(self, text: str) -> None:
+    def _apply(self, parameters: list[Parameter]) -> None:
+        for parameter in parameters:
+            if parameter.name == PARAMETER:
+                self._order(self._read(str(parameter.value)))
+
+    def _read(self, text: str) -> list[Fault]:
+        """The faults of a text, of this node's units. Raises UsageError."""
         faults = [part for fault in parse_faults(text) for part in fault.parts()]
         name = self._node.get_name()
         for fault in faults:
             if WHERE[fault.unit] != name:
                 raise UsageError(f"The unit '{fault.unit.value}' is at {WHERE[fault.unit]}, not at {name}.")
+        return faults
+
+    def _order(self, faults: Iterable[Fault]) -> None:
         with self._lock:
             for fault in faults:
                 self._injector.order(fault, self._now_ns())
