@@ -66,15 +66,9 @@ def listen(seconds: float, context: Any = None) -> Seen:
     executor.add_node(node)
     try:
         deadline = time.monotonic() + seconds
-        before: Counter[str] = Counter()
         while time.monotonic() < deadline:
             executor.spin_once(timeout_sec=0.1)
-            if not before and time.monotonic() > deadline - 0.5 * seconds:
-                before = Counter(_names(node))
         _look(node, seen)
-        # Discovery may count one node twice for a moment: two of a name are two where they stay two.
-        found = Counter(_names(node))
-        seen.nodes = [name for name, count in found.items() for _ in range(min(count, max(before[name], 1)))]
     finally:
         executor.shutdown(timeout_sec=1.0)
         node.destroy_node()
@@ -83,17 +77,14 @@ def listen(seconds: float, context: Any = None) -> Seen:
     return seen
 
 
-def _names(node: Any) -> list[str]:
-    """All nodes but this one."""
-    found = node.get_node_names_and_namespaces()
-    return [f"{namespace.rstrip('/')}/{name}" for name, namespace in found if name != node.get_name()]
-
-
 def _look(node: Any, seen: Seen) -> None:
     def endpoint(topic: str, info: Any) -> Endpoint:
         where = info.node_namespace.rstrip("/")
         return Endpoint(topic, f"{where}/{info.node_name}", info.topic_type, info.qos_profile)
 
+    for name, namespace in node.get_node_names_and_namespaces():
+        if name != node.get_name():
+            seen.nodes.append(f"{namespace.rstrip('/')}/{name}")
     for topic, _ in node.get_topic_names_and_types():
         seen.publishers += [endpoint(topic, info) for info in node.get_publishers_info_by_topic(topic)]
         seen.subscribers += [endpoint(topic, info) for info in node.get_subscriptions_info_by_topic(topic)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -79,6 +80,11 @@ class Bench:
                 if hasattr(node, "close"):
                     node.close()
                 node.destroy_node()
+            # A lifecycle node's state machine keeps it in the graph until both are collected, and another bench may
+            # draw the same domain.
+            self.nodes.clear()
+            node = self.probe = None
+            gc.collect()
         finally:
             self.executor.shutdown(timeout_sec=1.0)
             rclpy.try_shutdown(context=self.context)
