@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from geometry_msgs.msg import TwistStamped
-from rclpy.node import Node
-from rclpy.publisher import Publisher
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import UInt8MultiArray
@@ -17,20 +15,22 @@ from navisplit.arguments import absolute_namespace
 from navisplit.edge.server import Reply
 from navisplit.formation import ANYONE
 from navisplit.nodes import messages, qos
+from navisplit.nodes.traffic import CountedPublisher
+from navisplit.nodes.worker import WorkerNode
 
 MAX_CHANNELS = 64  # of drones found: a graph full of strange topics must not fill the memory
 FEATURES_TYPE = "sensor_msgs/msg/CompressedImage"
 OnPacket = Callable[[str, CompressedImage], None]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Channel:
     """The topics of one drone."""
 
-    features: Subscription
-    answer: Publisher
-    depth: Publisher
-    command: Publisher
+    answer: CountedPublisher
+    depth: CountedPublisher
+    command: CountedPublisher
+    features: Subscription | None = None  # while the node is active
 
     def show(self, reply: Reply) -> None:
         """For people and bags, what an answer was made from."""
@@ -46,7 +46,7 @@ class Drones:
     ``direct``: there is no radio node between, so that the packets are those of ``features`` and ``answer``.
     """
 
-    def __init__(self, node: Node, wanted: str, direct: bool, on_packet: OnPacket) -> None:
+    def __init__(self, node: WorkerNode, wanted: str, direct: bool, on_packet: OnPacket) -> None:
         """Raises UsageError for a name that is none of ROS."""
         self._node, self._on_packet = node, on_packet
         self._topics = ("features", "answer") if direct else ("edge/features", "edge/answer")
@@ -54,23 +54,19 @@ class Drones:
         self._channels: dict[str, Channel] = {}
         self._any = wanted.strip() == ANYONE
         names = [] if self._any else [absolute_namespace(name.strip()) for name in wanted.split(",") if name.strip()]
-        self._named = names or [node.get_namespace()]
+        self._named = () if self._any else tuple(names or [node.get_namespace()])
+        for drone in self._named:
+            self._channels[drone] = self._advertise(drone)
 
     def __str__(self) -> str:
         """For the log."""
         return "whoever sends features" if self._any else ", ".join(self._named)
 
     def open(self) -> None:
-        """Hear the drones that are named."""
+        """Hear the drones that are known, until the node is deactivated."""
         with self._lock:
-            for drone in () if self._any else self._named:
-                self._channels[drone] = self._open(drone)
-
-    def close(self) -> None:
-        """Hear nobody any more."""
-        with self._lock:
-            for drone in list(self._channels):
-                self._close(drone)
+            for drone, channel in self._channels.items():
+                channel.features = self._subscribe(drone)
 
     def find(self) -> None:
         """With ``*``: open channels to drones that have come, close those of drones that have gone. Else nothing."""
@@ -79,9 +75,13 @@ class Drones:
         senders = self._senders()
         with self._lock:
             for drone in self._channels.keys() - senders:
-                self._close(drone)
+                channel = self._channels.pop(drone)
+                for made in (channel.features, channel.answer, channel.depth, channel.command):
+                    if made is not None:
+                        self._node.retract(made)
             for drone in sorted(senders - self._channels.keys())[: MAX_CHANNELS - len(self._channels)]:
-                self._channels[drone] = self._open(drone)
+                self._channels[drone] = self._advertise(drone)
+                self._channels[drone].features = self._subscribe(drone)
 
     def answer(self, drone: str, data: bytes) -> None:
         """Send an answer to its drone, unless that has gone meanwhile."""
@@ -107,24 +107,20 @@ class Drones:
                 found.add(drone)
         return found
 
-    def _close(self, drone: str) -> None:
-        channel = self._channels.pop(drone)
-        self._node.destroy_subscription(channel.features)
-        for publisher in (channel.answer, channel.depth, channel.command):
-            self._node.destroy_publisher(publisher)
+    def _prefix(self, drone: str) -> str:
+        """The node's own topics stay relative, so that they can be remapped as everywhere in ROS."""
+        return "" if drone == self._node.get_namespace() else f"{drone}/"
 
-    def _open(self, drone: str) -> Channel:
-        node = self._node
-        # The node's own topics stay relative, so that they can be remapped as everywhere in ROS.
-        prefix = "" if drone == node.get_namespace() else f"{drone}/"
-        features, answer = self._topics
+    def _advertise(self, drone: str) -> Channel:
+        prefix, advertise = self._prefix(drone), self._node.advertise
+        return Channel(
+            answer=advertise(UInt8MultiArray, prefix + self._topics[1], qos.PACKETS),
+            depth=advertise(Image, f"{prefix}edge/depth", qos.SENSOR),
+            command=advertise(TwistStamped, f"{prefix}edge/cmd_vel", qos.SENSOR),
+        )
 
+    def _subscribe(self, drone: str) -> Subscription:
         def on_packet(message: CompressedImage) -> None:
             self._on_packet(drone, message)
 
-        return Channel(
-            node.create_subscription(CompressedImage, prefix + features, on_packet, qos.PACKETS),
-            node.create_publisher(UInt8MultiArray, prefix + answer, qos.PACKETS),
-            node.create_publisher(Image, f"{prefix}edge/depth", qos.SENSOR),
-            node.create_publisher(TwistStamped, f"{prefix}edge/cmd_vel", qos.SENSOR),
-        )
+        return self._node.subscribe(CompressedImage, self._prefix(drone) + self._topics[0], on_packet, qos.PACKETS)

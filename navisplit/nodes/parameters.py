@@ -58,6 +58,15 @@ def value_of(node: Node, name: str) -> Any:
     return list(value) if isinstance(value, (list, tuple)) or hasattr(value, "tolist") else value
 
 
+def why_fixed(node: Node, name: str, state: str) -> str:
+    """Why a parameter that is read when the node is configured is not changed in this lifecycle state."""
+    return (
+        f"{name} stays {value_of(node, name)!r}: it is read when the node is configured, and the node is {state}. It "
+        f"can be set after `ros2 lifecycle set {node.get_fully_qualified_name()} cleanup` (deactivate first), or at "
+        "the start."
+    )
+
+
 def declare_optional_numbers(node: Node, name: str, description: str) -> list[float] | None:
     """An array of numbers that may be left away (ROS has no empty one)."""
     return declare(node, name, Parameter.Type.DOUBLE_ARRAY, description)

@@ -79,7 +79,6 @@ class TailNode(WorkerNode):
         self._trace = Trace.of("tail_node")
         self._told = self._diagnosed_ns = self._answers = 0
         self._replied: Reply | None = None
-        self._edge = self.advertise(DiagnosticArray, "/diagnostics", qos.STATE)
         key = link_key()
         self._hear = self._faults.channel(Unit.FEATURES, OfStamped(key), self._keep)
         self._say = self._faults.channel(Unit.EDGE, OfStamped(key), self._send)
@@ -99,12 +98,10 @@ class TailNode(WorkerNode):
         self.every(REFUSED_PERIOD_S, self._tell_refused)
 
     def deactivate(self) -> None:
-        """Stop the worker, and hear nobody."""
+        """Stop the worker."""
         self._inbox.close()
         if self._worker is not None:
             self._worker.join(timeout=2.0)
-        if self._drones is not None:
-            self._drones.close()
 
     def health(self) -> Health:
         """What was answered, what was refused by reason, and whether the vehicle fits."""
@@ -174,7 +171,7 @@ class TailNode(WorkerNode):
                 self._publish(drone, OK, "served", self._fleet.figures(drone))
 
     def _publish(self, drone: str, level: bytes, text: str, values: dict[str, Any]) -> None:
-        self._edge.publish(diagnostics(self, "edge", level, text, values, of=drone))
+        self._diagnostics.publish(diagnostics(self, "edge", level, text, values, of=drone))
 
     def _tell_refused(self) -> None:
         total = sum(self._server.refused.values())

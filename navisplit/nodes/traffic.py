@@ -30,6 +30,10 @@ class Traffic:
         self._before: Counter[str] = Counter()
         self._before_s = now_s
 
+    def forget(self, gone: CountedPublisher) -> None:
+        """A publisher that was destroyed."""
+        self.publishers = {topic: publisher for topic, publisher in self.publishers.items() if publisher is not gone}
+
     def measure(self, now_s: float) -> None:
         """Take the rates since the last time."""
         counts = Counter({f"Hz in: {topic}": count for topic, count in self.heard.items()})

@@ -23,18 +23,18 @@ from rclpy.exceptions import ParameterException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, qos_policy_name_from_kind
+from rclpy.subscription import Subscription
 from rclpy.task import Future
 
 from navisplit import __version__
 from navisplit.errors import NaviSplitError
 from navisplit.nodes import qos
 from navisplit.nodes.diagnostics import ERROR, OK, WARN, Health, diagnostics
-from navisplit.nodes.parameters import FIXED, declare, value_of
+from navisplit.nodes.parameters import FIXED, declare, why_fixed
 from navisplit.nodes.traffic import CountedPublisher, Traffic
 
 UNCONFIGURED, INACTIVE, ACTIVE, FINALIZED = "unconfigured", "inactive", "active", "finalized"
-DIAGNOSTICS_PERIOD_S = 1.0
-REPEAT_S = 5.0  # the same complaint on the log
+DIAGNOSTICS_PERIOD_S, REPEAT_S = 1.0, 5.0  # the latter of the same complaint on the log
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -53,7 +53,7 @@ class WorkerNode(LifecycleNode):
         self.last_error = ""
         self.errors = 0
         self._complained_s: dict[str, float] = {}
-        self._alive: list[Callable[[], Any]] = []  # how to destroy what lives from activation to deactivation
+        self._alive: list[partial[Any]] = []  # how to destroy what lives from activation to deactivation
         self._traffic = Traffic(time.monotonic())
         what = "configure and activate at the start; false: wait for `ros2 lifecycle set`"
         self.autostart = bool(declare(self, "autostart", True, what))
@@ -110,8 +110,8 @@ class WorkerNode(LifecycleNode):
 
     def subscribe(
         self, kind: type, topic: str, callback: Callable[[Any], Any], profile: QoSProfile, *, raw: bool = False
-    ) -> None:
-        """Hear a topic until the node is deactivated."""
+    ) -> Subscription:
+        """Hear a topic until the node is deactivated, or the subscription is retracted."""
 
         def counted(message: Any) -> None:
             self._traffic.heard[topic] += 1
@@ -120,6 +120,16 @@ class WorkerNode(LifecycleNode):
         events = SubscriptionEventCallbacks(incompatible_qos=partial(self._misfit, topic, "publisher"))
         made = self.create_subscription(kind, topic, counted, profile, raw=raw, event_callbacks=events)
         self._alive.append(partial(self.destroy_subscription, made))
+        return made
+
+    def retract(self, made: Subscription | CountedPublisher) -> None:
+        """Let go of a subscription or publisher before its time."""
+        if isinstance(made, CountedPublisher):
+            self._traffic.forget(made)
+            self.destroy_lifecycle_publisher(made)
+        else:
+            self._alive = [undo for undo in self._alive if made not in undo.args]
+            self.destroy_subscription(made)
 
     def every(self, period_s: float, callback: Callable[[], None]) -> None:
         """Call periodically, by a clock that never stops, until the node is deactivated."""
@@ -251,13 +261,7 @@ class WorkerNode(LifecycleNode):
             if self.state == UNCONFIGURED or not self.has_parameter(parameter.name):
                 continue
             if super().describe_parameter(parameter.name).additional_constraints == FIXED:
-                node = self.get_fully_qualified_name()
-                reason = (
-                    f"{parameter.name} stays {value_of(self, parameter.name)!r}: it is read when the node is "
-                    f"configured, and the node is {self.state}. It can be set after `ros2 lifecycle set {node} cleanup`"
-                    " (deactivate first), or at the start."
-                )
-                return SetParametersResult(successful=False, reason=reason)
+                return SetParametersResult(successful=False, reason=why_fixed(self, parameter.name, self.state))
             try:
                 self.check(parameter.name, parameter.value)
             except NaviSplitError as error:
