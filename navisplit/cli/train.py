@@ -110,7 +110,7 @@ def onboard_exit(
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over them.")] = 24,
     quantile: Annotated[
         float, typer.Option("--quantile", min=0.01, max=0.99, help="Of the distances; lower is more careful.")
-    ] = 0.3,
+    ] = 0.25,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same exit.")] = 0,
 ) -> None:
     """Train the on-board exit of a branch set and write it into the set's folder (minutes)."""

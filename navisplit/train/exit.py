@@ -39,7 +39,7 @@ class ExitTraining:
     epochs: int = 24
     batch_size: int = 96
     learning_rate: float = 3e-3
-    quantile: float = 0.3
+    quantile: float = 0.25
     seed: int = 0
 
     def __post_init__(self) -> None:
