@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from navisplit.errors import WorldError
+from navisplit.sim.flight.autopilot import nanoseconds
 from navisplit.sim.worlds.glb import read_parts
 from tests.attacks.fuzz_targets import seeds
 
@@ -71,3 +72,9 @@ def test_an_accessor_without_data_that_claims_two_billion_values(tmp_path):
 
     with pytest.raises(WorldError, match="claims 2000000000"):
         read(tmp_path, rewritten(change))
+
+
+@pytest.mark.parametrize("seconds", [1.8e299, -1.8e299, float("inf"), -float("inf")])
+def test_a_time_out_beyond_all_numbers_is_a_long_one_or_one_that_is_over(seconds):
+    """Found by hypothesis in ``moveToGPS``: seconds times 1e9 overflowed to infinity."""
+    assert nanoseconds(seconds) == (10**18 if seconds > 0 else -(10**18))

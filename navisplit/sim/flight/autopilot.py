@@ -19,8 +19,11 @@ _LONGEST_S = 1e9
 
 
 def nanoseconds(seconds: float) -> int:
-    """A duration or time-out that a client gives; thirty years stand for everything that is longer."""
-    return int(min(seconds, _LONGEST_S) * NANOSECONDS)
+    """A duration or time-out that a client gives; thirty years stand for everything that is longer.
+
+    So they do before now: a time-out that is far in the past is over, and no number that overflows.
+    """
+    return int(min(max(seconds, -_LONGEST_S), _LONGEST_S) * NANOSECONDS)
 
 
 @dataclass(frozen=True)
